@@ -1,0 +1,91 @@
+"""What can go wrong while serving, as one small tree.
+
+::
+
+    ServingError
+    ├── InvalidArgument       the request can never succeed as it stands
+    ├── NotFound              no such model, version or file
+    ├── FailedPrecondition    the request contradicts the state or the configuration
+    ├── AlreadyExists         the name is taken
+    ├── PermissionDenied      the caller may not do this
+    ├── Unauthenticated       the token is missing or wrong
+    ├── ResourceExhausted     too large, or out of time while queued
+    ├── Unavailable           try again: a queue is full or the server drains
+    ├── DeadlineExceeded      the caller's own time limit passed
+    ├── Cancelled             the caller went away
+    ├── Unimplemented         known, but not offered
+    ├── DataLoss              a stored file is corrupt
+    ├── Unknown               several things failed; the message lists them
+    └── Internal              a defect of this server
+
+Each class is named after the canonical status it becomes at the wire; the mapping to gRPC and HTTP
+numbers lives in ``rpc`` and ``rest`` only. Leaves that carry typed arguments live beside the code
+that raises them and build their message from those arguments.
+"""
+
+from __future__ import annotations
+
+
+class ServingError(Exception):
+    """Root of every error this package raises on purpose."""
+
+    @property
+    def message(self) -> str:
+        """The text a client sees."""
+        return str(self.args[0]) if self.args else type(self).__name__
+
+
+class InvalidArgument(ServingError):
+    """The request can never succeed as it stands."""
+
+
+class NotFound(ServingError):
+    """No such model, version, label or file."""
+
+
+class FailedPrecondition(ServingError):
+    """The request contradicts the current state or configuration."""
+
+
+class AlreadyExists(ServingError):
+    """The name is taken."""
+
+
+class PermissionDenied(ServingError):
+    """The caller is known and may not do this."""
+
+
+class Unauthenticated(ServingError):
+    """The bearer token is missing or wrong."""
+
+
+class ResourceExhausted(ServingError):
+    """A size or time limit was used up."""
+
+
+class Unavailable(ServingError):
+    """Transient: the same request may succeed later."""
+
+
+class DeadlineExceeded(ServingError):
+    """The caller's deadline passed before the answer was ready."""
+
+
+class Cancelled(ServingError):
+    """The caller gave up, or the work was called off."""
+
+
+class Unimplemented(ServingError):
+    """Recognised, but not offered by this server."""
+
+
+class DataLoss(ServingError):
+    """A stored file is corrupt."""
+
+
+class Unknown(ServingError):
+    """Several things failed; the message lists them."""
+
+
+class Internal(ServingError):
+    """A defect of this server."""
