@@ -1,0 +1,1 @@
+"""What the server knows about itself: stage times, outcomes, batch sizes."""

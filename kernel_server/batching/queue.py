@@ -1,0 +1,228 @@
+"""The requests of one signature of one model version, on their way into batches."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Hashable, Sequence
+from time import monotonic, perf_counter
+from typing import TYPE_CHECKING
+
+from kernel_server.batching.assembly import rows_of
+from kernel_server.batching.batch import FULL, TIMEOUT, Batch, Piece, Task
+from kernel_server.batching.concurrency import ConcurrencyEstimate
+from kernel_server.batching.errors import ExpiredInQueue, QueueFull, QueueLacksRoom, TaskTooLarge
+from kernel_server.batching.parameters import BatchingParameters
+from kernel_server.core.servable import Array, Runner
+from kernel_server.errors import ServingError
+from kernel_server.monitoring.statistics import QueueStatistics
+from kernel_server.monitoring.timing import TimingRecord
+
+if TYPE_CHECKING:
+    from kernel_server.batching.scheduler import BatchScheduler, ModelBatching
+
+
+class BatchQueue:
+    """Gathers requests into batches by the model's present parameters; event-loop thread only.
+
+    Rows of unequal shape never share a batch unless padding is on: TensorFlow Serving puts them
+    together and then fails all of them.
+    """
+
+    def __init__(
+        self, scheduler: BatchScheduler, model: ModelBatching, runner: Runner, batchable: bool = True
+    ) -> None:
+        self.model = model
+        self.runner = runner
+        self.statistics = QueueStatistics()
+        self.in_flight = 0
+        self.timer: asyncio.TimerHandle | None = None
+        self.in_rotation = False
+        self.concurrency = ConcurrencyEstimate()
+        self._batchable = batchable
+        self._scheduler = scheduler
+        self._open: dict[Hashable, Batch] = {}
+        self._closed: deque[Batch] = deque()
+
+    @property
+    def parameters(self) -> BatchingParameters:
+        """The parameters in force."""
+        return self.model.parameters
+
+    @property
+    def batched(self) -> bool:
+        """Whether requests share runs: batching is on and the signature allows it."""
+        return self._batchable and self.model.enabled
+
+    @property
+    def queued(self) -> int:
+        """Requests (or parts of split ones) that wait."""
+        return sum(len(batch.pieces) for batch in (*self._open.values(), *self._closed))
+
+    @property
+    def enqueued(self) -> int:
+        """Batches that wait, the open ones included."""
+        return len(self._open) + len(self._closed)
+
+    def submit(
+        self, inputs: Sequence[Array], deadline: float | None, record: TimingRecord
+    ) -> asyncio.Future[Sequence[Array]]:
+        """Queue one request; the future answers the outputs in the order of the runner.
+
+        ``deadline`` is a reading of ``time.monotonic()``. Raises the errors of ``batching.errors``.
+        """
+        batched = self.batched
+        rows = rows_of(inputs) if batched else 1
+        task = Task(inputs, rows, self._scheduler.loop.create_future(), deadline, record)
+        record.queued = perf_counter()
+        try:
+            if batched:
+                self._enqueue(task)
+            else:
+                self._enqueue_alone(task)
+        except ServingError:
+            self.statistics.outcomes.shed += 1
+            raise
+        self.in_flight += 1
+        self._scheduler.offer(self)
+        return task.future
+
+    def abandon(self, future: asyncio.Future[Sequence[Array]]) -> None:
+        """The caller is gone: take its request out of every batch that has not left."""
+        if not future.cancelled():
+            return
+        for batch in [*self._open.values(), *self._closed]:
+            batch.discard([piece.task for piece in batch.pieces if piece.task.future is future])
+        self._open = {key: batch for key, batch in self._open.items() if batch.pieces}
+        self._closed = deque(batch for batch in self._closed if batch.pieces)
+        self.statistics.outcomes.cancelled += 1
+        self.in_flight -= 1
+
+    def _enqueue(self, task: Task) -> None:
+        parameters = self.parameters
+        if task.rows > parameters.max_batch_size:
+            raise TaskTooLarge(task.rows, parameters.max_batch_size)
+        key = self._shape_key(task.inputs)
+        batch = self._open.get(key)
+        room = parameters.batch_limit - batch.rows if batch is not None else 0
+        if task.rows <= room and batch is not None:
+            self._add(key, batch, Piece(task, 0, task.rows))
+        elif parameters.enable_large_batch_splitting:
+            self._enqueue_split(task, key, room)
+        else:
+            if self.enqueued >= parameters.max_enqueued_batches:
+                raise QueueFull(self.enqueued, parameters.max_enqueued_batches)
+            self._close(key, FULL)
+            self._add(key, self._new_batch(key), Piece(task, 0, task.rows))
+
+    def _enqueue_split(self, task: Task, key: Hashable, room: int) -> None:
+        parameters = self.parameters
+        limit = parameters.batch_limit
+        capacity = (parameters.max_enqueued_batches - self.enqueued) * limit + room
+        if task.rows > capacity:
+            open_rows = limit - room if key in self._open else 0
+            raise QueueLacksRoom(
+                task.rows, capacity, self.enqueued, parameters.max_enqueued_batches, open_rows, limit
+            )
+        begin = 0
+        while begin < task.rows:
+            batch = self._open.get(key) or self._new_batch(key)
+            end = min(task.rows, begin + limit - batch.rows)
+            self._add(key, batch, Piece(task, begin, end))
+            begin = end
+
+    def _enqueue_alone(self, task: Task) -> None:
+        batch = Batch(self, task.rows)
+        batch.add(Piece(task, 0, task.rows))
+        self._closed.append(batch)
+
+    def _shape_key(self, inputs: Sequence[Array]) -> Hashable:
+        if self.parameters.pad_variable_length_inputs:
+            return tuple(array.ndim for array in inputs)
+        if len(inputs) == 1:
+            return inputs[0].shape[1:]
+        return tuple(array.shape[1:] for array in inputs)
+
+    def _new_batch(self, key: Hashable) -> Batch:
+        batch = Batch(self, self.parameters.batch_limit)
+        self._open[key] = batch
+        return batch
+
+    def _add(self, key: Hashable, batch: Batch, piece: Piece) -> None:
+        batch.add(piece)
+        if batch.rows >= self.parameters.batch_limit:
+            self._close(key, FULL)
+
+    def _close(self, key: Hashable, reason: str) -> None:
+        batch = self._open.pop(key, None)
+        if batch is not None:
+            batch.close_reason = reason
+            self._closed.append(batch)
+
+    def close_open(self, reason: str) -> None:
+        """Close every open batch for ``reason``."""
+        for key in list(self._open):
+            self._close(key, reason)
+
+    def close_overdue(self, now: float) -> None:
+        """Close the open batches whose first request has waited for the whole timeout."""
+        limit = self.parameters.batch_timeout
+        for key, batch in list(self._open.items()):
+            if now - batch.opened >= limit:
+                self._close(key, TIMEOUT)
+
+    @property
+    def oldest_opened(self) -> float | None:
+        """When the first of the open batches was opened (``perf_counter``), if there is one."""
+        return min((batch.opened for batch in self._open.values()), default=None)
+
+    @property
+    def has_closed(self) -> bool:
+        """Whether a batch is ready to leave."""
+        return bool(self._closed)
+
+    def take(self) -> Batch | None:
+        """The next closed batch, rid of requests that are cancelled or out of time."""
+        while self._closed:
+            batch = self._closed.popleft()
+            dead = self._dead(batch)
+            if dead:
+                batch.discard(dead)
+            if batch.pieces:
+                return batch
+        return None
+
+    def _dead(self, batch: Batch) -> list[Task]:
+        now = monotonic()
+        dead = []
+        for piece in batch.pieces:
+            task = piece.task
+            if task.future.done():
+                dead.append(task)
+            elif task.deadline is not None and task.deadline < now:
+                dead.append(task)
+                self._expire(task)
+        return dead
+
+    def finish(self, batch: Batch) -> None:
+        """Hand out the outcomes of an executed batch."""
+        now = perf_counter()
+        outcomes = self.statistics.outcomes
+        self.statistics.add_batch(batch)
+        pieces, batch.pieces = batch.pieces, []  # statistics keep the batch, and must not keep its arrays
+        for piece in pieces:
+            task, outcome = piece.task, piece.outcome
+            task.record.batch = batch
+            task.record.finished = now
+            if isinstance(outcome, ServingError):
+                if task.fail(outcome):
+                    self.in_flight -= 1
+                    outcomes.failed += 1
+            elif task.answer(piece.begin, outcome):
+                self.in_flight -= 1
+                outcomes.succeeded += 1
+
+    def _expire(self, task: Task) -> None:
+        task.fail(ExpiredInQueue())
+        self.in_flight -= 1
+        self.statistics.outcomes.shed += 1

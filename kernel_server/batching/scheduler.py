@@ -1,0 +1,206 @@
+"""Which batch runs next: one pool of threads, shared fairly by all queues of all models."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Mapping
+from queue import SimpleQueue
+from time import perf_counter
+
+from kernel_server.batching.batch import DRAIN, IDLE, Batch
+from kernel_server.batching.parameters import BatchingParameters
+from kernel_server.batching.queue import BatchQueue
+from kernel_server.core.servable import Runner
+
+TIMER_RESOLUTION = 0.0005
+"""Seconds by which a timer may fire early: event loops count whole milliseconds."""
+
+
+class ModelBatching:
+    """How one model is batched now, shared by the queues of all its versions and signatures."""
+
+    def __init__(self, parameters: BatchingParameters, enabled: bool) -> None:
+        self.parameters = parameters
+        self.enabled = enabled
+        self.generation = 1
+        self.running = 0
+        self.queues: list[BatchQueue] = []
+
+
+class BatchScheduler:
+    """Takes requests on the event loop, runs their batches on worker threads.
+
+    Queues take turns: each gets one batch onto a thread before any gets a second. A model never
+    runs more batches at once than its ``num_batch_threads``; the pool is as large as the largest of
+    these. All methods belong to the event loop's thread.
+    """
+
+    def __init__(self, defaults: BatchingParameters, enabled: bool = True) -> None:
+        self.loop = asyncio.get_running_loop()
+        self._defaults = defaults
+        self._enabled = enabled
+        self._models: dict[str, ModelBatching] = {}
+        self._rotation: deque[BatchQueue] = deque()
+        self._inbox: SimpleQueue[Batch | None] = SimpleQueue()
+        self._threads: list[threading.Thread] = []
+        self._running = 0
+        self._limit = defaults.num_batch_threads
+        self._draining = False
+        self._watcher: asyncio.Future[None] | None = None
+
+    @property
+    def models(self) -> Mapping[str, ModelBatching]:
+        """Every model that was asked for, by name."""
+        return self._models
+
+    def model(self, name: str) -> ModelBatching:
+        """The batching of model ``name``, which starts with the defaults."""
+        found = self._models.get(name)
+        if found is None:
+            found = self._models[name] = ModelBatching(self._defaults, self._enabled)
+        return found
+
+    def replace(self, name: str, parameters: BatchingParameters, enabled: bool = True) -> ModelBatching:
+        """Put ``parameters`` in force for one model and count a generation.
+
+        Open batches leave as they are, so every batch runs under the parameters it was opened with.
+        """
+        model = self.model(name)
+        for queue in model.queues:
+            queue.close_open(DRAIN)
+        model.parameters, model.enabled = parameters, enabled
+        model.generation += 1
+        self._limit = max(known.parameters.num_batch_threads for known in self._models.values())
+        self._pump()
+        return model
+
+    def add_queue(self, name: str, runner: Runner, batchable: bool = True) -> BatchQueue:
+        """A new queue of model ``name`` whose batches are run by ``runner``."""
+        queue = BatchQueue(self, self.model(name), runner, batchable)
+        queue.model.queues.append(queue)
+        return queue
+
+    def remove_queue(self, queue: BatchQueue) -> None:
+        """Forget a queue whose version is being unloaded; it must be empty."""
+        queue.model.queues.remove(queue)
+
+    def offer(self, queue: BatchQueue) -> None:
+        """``queue`` has one more request: send a batch off if one is due and a thread is free."""
+        if not queue.in_rotation:
+            queue.in_rotation = True
+            self._rotation.append(queue)
+        if self._running < self._limit:
+            self._dispatch_from(queue)
+
+    async def drain(self, timeout: float) -> int:
+        """Send off what waits; return when all is answered, or after ``timeout`` seconds.
+
+        Returns the number of requests that are still unanswered.
+        """
+        self._draining = True
+        self._pump()
+        try:
+            async with asyncio.timeout(timeout):
+                while self.in_flight:
+                    await self._next_finish()
+        except TimeoutError:
+            pass
+        return self.in_flight
+
+    async def _next_finish(self) -> None:
+        self._watcher = self.loop.create_future()
+        await self._watcher
+
+    @property
+    def in_flight(self) -> int:
+        """Requests taken and not answered, over all queues."""
+        return sum(queue.in_flight for model in self._models.values() for queue in model.queues)
+
+    def stop(self) -> None:
+        """End the worker threads after the batches they have; call after :meth:`drain`."""
+        for _ in self._threads:
+            self._inbox.put(None)
+        for thread in self._threads:
+            thread.join()
+        self._threads.clear()
+
+    def _pump(self) -> None:
+        misses = 0
+        while self._rotation and self._running < self._limit and misses < len(self._rotation):
+            queue = self._rotation.popleft()
+            misses = 0 if self._dispatch_from(queue) else misses + 1
+            if queue.enqueued:
+                self._rotation.append(queue)
+            else:
+                queue.in_rotation = False
+
+    def _dispatch_from(self, queue: BatchQueue) -> bool:
+        if queue.model.running >= queue.model.parameters.num_batch_threads:
+            return False
+        if not self._is_due(queue):
+            self._arm_timer(queue)
+            return False
+        batch = queue.take()
+        if batch is None:
+            return False
+        self._dispatch(batch)
+        return True
+
+    def _is_due(self, queue: BatchQueue) -> bool:
+        if queue.has_closed:
+            return True
+        opened = queue.oldest_opened
+        if opened is None:
+            return False
+        if self._draining:
+            queue.close_open(DRAIN)
+        elif queue.in_flight >= queue.concurrency.expected:
+            queue.close_open(IDLE)
+        else:
+            now = perf_counter() + TIMER_RESOLUTION
+            if now - opened >= queue.parameters.batch_timeout:
+                queue.close_overdue(now)
+                queue.concurrency.waited_in_vain(queue.in_flight)
+        return queue.has_closed
+
+    def _arm_timer(self, queue: BatchQueue) -> None:
+        opened = queue.oldest_opened
+        if queue.timer is None and opened is not None:
+            wait = opened + queue.parameters.batch_timeout - perf_counter()
+            queue.timer = self.loop.call_later(max(wait, 0.0), self._timer_fired, queue)
+
+    def _timer_fired(self, queue: BatchQueue) -> None:
+        queue.timer = None
+        if queue.enqueued and self._running < self._limit:
+            self._dispatch_from(queue)
+
+    def _dispatch(self, batch: Batch) -> None:
+        queue = batch.queue
+        queue.concurrency.observe(queue.in_flight)
+        queue.model.running += 1
+        self._running += 1
+        if self._running > len(self._threads):
+            self._add_thread()
+        batch.dispatched = perf_counter()
+        self._inbox.put(batch)
+
+    def _add_thread(self) -> None:
+        name = f"{self._defaults.thread_pool_name}-{len(self._threads)}"
+        thread = threading.Thread(target=self._work, name=name, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _work(self) -> None:
+        while (batch := self._inbox.get()) is not None:
+            batch.run()
+            self.loop.call_soon_threadsafe(self._finished, batch)
+
+    def _finished(self, batch: Batch) -> None:
+        self._running -= 1
+        batch.queue.model.running -= 1
+        self._pump()
+        batch.queue.finish(batch)
+        if self._watcher is not None and not self._watcher.done():
+            self._watcher.set_result(None)

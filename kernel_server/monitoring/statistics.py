@@ -1,0 +1,93 @@
+"""What one queue has done so far: outcomes, stage times, batch sizes, close reasons."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from kernel_server.monitoring.histogram import Histogram, exponential_limits
+from kernel_server.monitoring.timing import STAGES, TimingRecord
+
+if TYPE_CHECKING:
+    from kernel_server.batching.batch import Batch
+
+STAGE_LIMITS = exponential_limits(10.0, 1.25, 64)
+"""Microseconds: 10 µs to 12.7 s."""
+
+BATCH_SIZE_LIMITS = exponential_limits(1.0, 2.0, 14)
+"""Rows: 1, 2, 4 … 8192."""
+
+FOLD_EVERY = 1024
+"""Records kept before they are counted: large enough to amortise numpy's call cost."""
+
+
+@dataclass(slots=True)
+class Outcomes:
+    """Requests by how they ended."""
+
+    succeeded: int = 0
+    failed: int = 0
+    shed: int = 0
+    cancelled: int = 0
+
+
+class QueueStatistics:
+    """Counters of one queue. Touched by the event loop's thread only, so it needs no lock."""
+
+    def __init__(self) -> None:
+        self.outcomes = Outcomes()
+        self.close_reasons: Counter[str] = Counter()
+        self.batches = 0
+        self.rows = 0
+        self.executed_rows = 0
+        self._fill = 0.0
+        self._records: list[TimingRecord] = []
+        self._batch_rows: list[int] = []
+        self._stage_micros = {stage: Histogram(STAGE_LIMITS) for stage in STAGES}
+        self._batch_size = Histogram(BATCH_SIZE_LIMITS)
+
+    def add(self, record: TimingRecord) -> None:
+        """Count one answered request."""
+        self._records.append(record)
+        if len(self._records) >= FOLD_EVERY:
+            self._fold()
+
+    def add_batch(self, batch: Batch) -> None:
+        """Count one executed batch."""
+        self.batches += 1
+        self.rows += batch.rows
+        self.executed_rows += batch.executed_rows
+        self._fill += batch.rows / batch.limit
+        self.close_reasons[batch.close_reason] += 1
+        self._batch_rows.append(batch.rows)
+
+    @property
+    def fill_ratio(self) -> float:
+        """Mean of rows / batch limit over the executed batches; 0 before the first."""
+        return self._fill / self.batches if self.batches else 0.0
+
+    @property
+    def stage_micros(self) -> Mapping[str, Histogram]:
+        """Microseconds per request, by stage."""
+        self._fold()
+        return self._stage_micros
+
+    @property
+    def batch_size(self) -> Histogram:
+        """Rows per executed batch, before padding."""
+        self._fold()
+        return self._batch_size
+
+    def _fold(self) -> None:
+        if self._records:
+            micros = np.array([record.stages() for record in self._records]) * 1e6
+            for column, histogram in enumerate(self._stage_micros.values()):
+                histogram.add(micros[:, column])
+            self._records.clear()
+        if self._batch_rows:
+            self._batch_size.add(self._batch_rows)
+            self._batch_rows.clear()

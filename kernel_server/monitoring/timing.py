@@ -1,0 +1,55 @@
+"""Where the time of one request goes."""
+
+from __future__ import annotations
+
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from kernel_server.batching.batch import Batch
+
+STAGES = ("decode", "queue", "assemble", "compute", "encode", "total")
+
+
+class TimingRecord:
+    """Moments of one request, each a reading of ``time.perf_counter()`` in seconds.
+
+    The faces set ``received`` (bytes at hand) and ``decoded`` (arrays at hand) and call
+    :meth:`replied` when the answer is bytes again. ``batch`` carries the moments that the request
+    shares with its batch, and the generation of the batching parameters that formed it.
+    """
+
+    __slots__ = ("batch", "decoded", "finished", "queued", "received", "sent")
+
+    def __init__(self) -> None:
+        self.received = perf_counter()
+        self.decoded = self.received
+        self.queued = 0.0
+        self.batch: Batch | None = None
+        self.finished = 0.0
+        self.sent = 0.0
+
+    def replied(self) -> None:
+        """The answer is encoded: hand the record to the statistics of its queue."""
+        self.sent = perf_counter()
+        if self.batch is not None:
+            self.batch.queue.statistics.add(self)
+
+    @property
+    def generation(self) -> int:
+        """The generation of the batching parameters under which the request ran."""
+        return self.batch.generation if self.batch is not None else 0
+
+    def stages(self) -> tuple[float, float, float, float, float, float]:
+        """Seconds spent in each of :data:`STAGES`; requires a finished request."""
+        batch = self.batch
+        if batch is None:
+            raise ValueError("the request has not been through a batch")
+        return (
+            self.decoded - self.received,
+            batch.dispatched - self.queued,
+            batch.assembled - batch.dispatched,
+            batch.computed - batch.assembled,
+            self.sent - self.finished,
+            self.sent - self.received,
+        )

@@ -1,0 +1,347 @@
+"""Batches form, leave and are handed out as the parameters say; the models are numpy functions."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from time import monotonic
+
+import numpy as np
+import pytest
+
+from kernel_server.batching.batch import DRAIN, FULL, IDLE, TIMEOUT
+from kernel_server.batching.errors import (
+    ExpiredInQueue,
+    NotBatchable,
+    QueueFull,
+    QueueLacksRoom,
+    TaskTooLarge,
+)
+from kernel_server.batching.parameters import BatchingParameters
+from kernel_server.batching.queue import BatchQueue
+from kernel_server.batching.scheduler import BatchScheduler
+from kernel_server.core.servable import Array
+from kernel_server.errors import InvalidArgument
+from kernel_server.monitoring.timing import TimingRecord
+
+LONG = 60_000_000
+"""A timeout, in microseconds, that no test lives to see."""
+
+
+class Doubler:
+    """A model: answers twice its input, remembers the sizes it ran, and can be held at a gate."""
+
+    def __init__(self) -> None:
+        self.sizes: list[int] = []
+        self.gate = threading.Event()
+        self.gate.set()
+
+    def __call__(self, inputs: Sequence[Array]) -> Sequence[Array]:
+        self.gate.wait(30)
+        (x,) = inputs
+        self.sizes.append(x.shape[0])
+        if np.any(x == -1):
+            raise InvalidArgument("the model refuses -1")
+        return [x * 2]
+
+
+@asynccontextmanager
+async def scheduling(parameters: BatchingParameters, enabled: bool = True) -> AsyncIterator[BatchScheduler]:
+    scheduler = BatchScheduler(parameters, enabled)
+    try:
+        yield scheduler
+    finally:
+        await scheduler.drain(30)
+        scheduler.stop()
+
+
+def rows(*values: float) -> Array:
+    return np.array(values, np.float32)
+
+
+def submit(
+    queue: BatchQueue, *values: float, deadline: float | None = None
+) -> asyncio.Future[Sequence[Array]]:
+    return queue.submit([rows(*values)], deadline, TimingRecord())
+
+
+async def until(condition: object, what: str) -> None:
+    deadline = monotonic() + 20
+    while not condition():  # type: ignore[operator]
+        assert monotonic() < deadline, f"timed out waiting for {what}"
+        await asyncio.sleep(0.001)
+
+
+async def occupy(queue: BatchQueue, model: Doubler) -> asyncio.Future[Sequence[Array]]:
+    """Hold the only thread inside the model, so that what follows must queue."""
+    model.gate.clear()
+    first = submit(queue, 0.0)
+    await until(lambda: queue.model.running == 1, "the thread to be busy")
+    return first
+
+
+async def test_a_lone_request_does_not_wait_for_the_timeout() -> None:
+    async with scheduling(BatchingParameters(batch_timeout_micros=LONG)) as scheduler:
+        queue = scheduler.add_queue("m", Doubler())
+        (answer,) = await asyncio.wait_for(submit(queue, 3.0), 10)
+        assert answer.tolist() == [6.0]
+        assert queue.statistics.close_reasons == {IDLE: 1}
+
+
+async def test_every_caller_gets_its_own_rows() -> None:
+    model = Doubler()
+    async with scheduling(BatchingParameters(max_batch_size=8, num_batch_threads=1)) as scheduler:
+        queue = scheduler.add_queue("m", model)
+        first = await occupy(queue, model)
+        futures = [submit(queue, i, i + 0.5) for i in range(1, 5)]
+        model.gate.set()
+        await first
+        for i, future in enumerate(futures, 1):
+            assert (await future)[0].tolist() == [2 * i, 2 * i + 1]
+        assert model.sizes == [1, 8]
+        assert queue.statistics.close_reasons[FULL] == 1
+        assert (queue.statistics.rows, queue.statistics.outcomes.succeeded) == (9, 5)
+
+
+async def test_expecting_more_requests_waits_until_the_timeout_and_then_learns() -> None:
+    parameters = BatchingParameters(max_batch_size=64, batch_timeout_micros=20_000, num_batch_threads=1)
+    model = Doubler()
+    async with scheduling(parameters) as scheduler:
+        queue = scheduler.add_queue("m", model)
+        first = await occupy(queue, model)
+        crowd = [submit(queue, i) for i in range(5)]
+        model.gate.set()
+        await asyncio.gather(first, *crowd)
+        await submit(queue, 1.0)
+        assert queue.statistics.close_reasons[TIMEOUT] == 1
+        await submit(queue, 1.0)
+        assert queue.statistics.close_reasons[TIMEOUT] == 1
+
+
+async def test_batches_are_padded_to_allowed_sizes() -> None:
+    model = Doubler()
+    parameters = BatchingParameters(max_batch_size=8, allowed_batch_sizes=(4, 8), num_batch_threads=1)
+    async with scheduling(parameters) as scheduler:
+        queue = scheduler.add_queue("m", model)
+        assert (await submit(queue, 1.0, 2.0, 3.0))[0].tolist() == [2.0, 4.0, 6.0]
+        assert model.sizes == [4]
+        assert (queue.statistics.rows, queue.statistics.executed_rows) == (3, 4)
+
+
+async def test_unequal_rows_share_a_batch_only_when_padding_is_on() -> None:
+    for pad, sizes in ((False, [1, 1, 1]), (True, [1, 2])):
+        model = Doubler()
+        parameters = BatchingParameters(num_batch_threads=1, pad_variable_length_inputs=pad)
+        async with scheduling(parameters) as scheduler:
+            queue = scheduler.add_queue("m", model)
+            first = await occupy(queue, model)
+            wide = queue.submit([np.array([[5.0, 6.0]])], None, TimingRecord())
+            narrow = queue.submit([np.array([[7.0]])], None, TimingRecord())
+            model.gate.set()
+            await first
+            assert (await wide)[0].tolist() == [[10.0, 12.0]]
+            assert (await narrow)[0].tolist() == ([[14.0, 14.0]] if pad else [[14.0]])
+            assert model.sizes == sizes
+
+
+async def test_large_requests_are_split_and_put_together_again() -> None:
+    parameters = BatchingParameters(
+        max_batch_size=100, max_execution_batch_size=4, enable_large_batch_splitting=True, num_batch_threads=2
+    )
+    model = Doubler()
+    async with scheduling(parameters) as scheduler:
+        queue = scheduler.add_queue("m", model)
+        values = np.arange(11, dtype=np.float32)
+        (answer,) = await queue.submit([values], None, TimingRecord())
+        assert answer.tolist() == (values * 2).tolist()
+        assert sorted(model.sizes) == [3, 4, 4]
+        assert queue.in_flight == 0
+
+
+async def test_what_does_not_fit_is_refused_and_the_rest_still_served() -> None:
+    model = Doubler()
+    parameters = BatchingParameters(max_batch_size=2, max_enqueued_batches=1, num_batch_threads=1)
+    async with scheduling(parameters) as scheduler:
+        queue = scheduler.add_queue("m", model)
+        with pytest.raises(TaskTooLarge, match="Task size 3 is larger than maximum input batch size 2"):
+            submit(queue, 1.0, 2.0, 3.0)
+        first = await occupy(queue, model)
+        waiting = submit(queue, 1.0, 2.0)
+        with pytest.raises(QueueFull, match="currently 1 batches enqueued and max_enqueued_batches is 1"):
+            submit(queue, 3.0)
+        model.gate.set()
+        await first
+        assert (await waiting)[0].tolist() == [2.0, 4.0]
+        assert queue.statistics.outcomes.shed == 2
+
+
+async def test_a_split_request_without_room_is_refused() -> None:
+    parameters = BatchingParameters(
+        max_batch_size=100,
+        max_execution_batch_size=2,
+        enable_large_batch_splitting=True,
+        max_enqueued_batches=1,
+    )
+    async with scheduling(parameters) as scheduler:
+        queue = scheduler.add_queue("m", Doubler())
+        with pytest.raises(QueueLacksRoom, match="task size is 5 but scheduling capacity is only 2"):
+            submit(queue, 1.0, 2.0, 3.0, 4.0, 5.0)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "message"),
+    [
+        ([], "at least one input tensor"),
+        ([np.float32(1)], "at least one dimension"),
+        ([np.zeros(2), np.zeros(3)], "equal 0th-dimension size: found 2 and 3"),
+    ],
+)
+async def test_inputs_without_a_common_number_of_rows_are_refused(inputs: list[Array], message: str) -> None:
+    async with scheduling(BatchingParameters()) as scheduler:
+        queue = scheduler.add_queue("m", Doubler())
+        with pytest.raises(NotBatchable, match=message):
+            queue.submit([np.asarray(array) for array in inputs], None, TimingRecord())
+
+
+async def test_one_bad_request_spoils_no_other() -> None:
+    model = Doubler()
+    async with scheduling(BatchingParameters(num_batch_threads=1)) as scheduler:
+        queue = scheduler.add_queue("m", model)
+        first = await occupy(queue, model)
+        good, bad = submit(queue, 4.0), submit(queue, -1.0)
+        model.gate.set()
+        await first
+        assert (await good)[0].tolist() == [8.0]
+        with pytest.raises(InvalidArgument, match="refuses -1"):
+            await bad
+        assert (queue.statistics.outcomes.succeeded, queue.statistics.outcomes.failed) == (2, 1)
+
+
+async def test_a_plug_in_that_raises_anything_does_not_stop_the_worker() -> None:
+    def broken(inputs: Sequence[Array]) -> Sequence[Array]:
+        raise ZeroDivisionError("oops")
+
+    async with scheduling(BatchingParameters(num_batch_threads=1)) as scheduler:
+        queue = scheduler.add_queue("m", broken)
+        for _ in range(2):
+            with pytest.raises(Exception, match="ZeroDivisionError while running the model: oops"):
+                await submit(queue, 1.0)
+
+
+async def test_cancelled_and_expired_requests_cost_no_compute() -> None:
+    model = Doubler()
+    async with scheduling(BatchingParameters(num_batch_threads=1)) as scheduler:
+        queue = scheduler.add_queue("m", model)
+        first = await occupy(queue, model)
+        gone = submit(queue, 1.0)
+        gone.cancel()
+        queue.abandon(gone)
+        late = submit(queue, 2.0, deadline=monotonic() - 1)
+        kept = submit(queue, 3.0)
+        model.gate.set()
+        await first
+        with pytest.raises(ExpiredInQueue, match="timeout exceeded while waiting in batching queue"):
+            await late
+        assert (await kept)[0].tolist() == [6.0]
+        assert model.sizes == [1, 1]
+        assert (queue.statistics.outcomes.cancelled, queue.statistics.outcomes.shed) == (1, 1)
+        assert queue.in_flight == 0
+
+
+async def test_parameters_are_replaced_while_requests_wait_and_none_is_lost() -> None:
+    model = Doubler()
+    async with scheduling(BatchingParameters(max_batch_size=100, num_batch_threads=1)) as scheduler:
+        queue = scheduler.add_queue("m", model)
+        first = await occupy(queue, model)
+        before = [submit(queue, i) for i in range(3)]
+        scheduler.replace("m", BatchingParameters(max_batch_size=2, num_batch_threads=1))
+        records = [TimingRecord() for _ in range(2)]
+        after = [queue.submit([rows(i)], None, record) for i, record in enumerate(records)]
+        model.gate.set()
+        await asyncio.gather(first, *before, *after)
+        assert model.sizes == [1, 3, 2]
+        assert [record.generation for record in records] == [2, 2]
+        assert queue.statistics.close_reasons[DRAIN] == 1
+
+
+async def test_without_batching_every_request_runs_alone() -> None:
+    model = Doubler()
+    async with scheduling(BatchingParameters(num_batch_threads=1), enabled=False) as scheduler:
+        queue = scheduler.add_queue("m", model)
+        first = await occupy(queue, model)
+        rest = [submit(queue, 1.0, 2.0) for _ in range(30)]
+        model.gate.set()
+        await asyncio.gather(first, *rest)
+        assert model.sizes == [1, *[2] * 30]
+
+
+async def test_models_take_turns_on_a_shared_thread() -> None:
+    order: list[str] = []
+    gate = threading.Event()
+
+    def model(name: str):  # type: ignore[no-untyped-def]
+        def run(inputs: Sequence[Array]) -> Sequence[Array]:
+            gate.wait(30)
+            order.append(name)
+            return inputs
+
+        return run
+
+    async with scheduling(BatchingParameters(max_batch_size=1, num_batch_threads=1)) as scheduler:
+        busy, calm = scheduler.add_queue("busy", model("busy")), scheduler.add_queue("calm", model("calm"))
+        futures = [submit(busy, i) for i in range(6)]
+        futures.append(submit(calm, 1.0))
+        gate.set()
+        await asyncio.gather(*futures)
+        assert order.index("calm") <= 2
+
+
+async def test_a_model_uses_no_more_threads_than_it_may() -> None:
+    gate, running, most, lock = threading.Event(), 0, 0, threading.Lock()
+
+    def run(inputs: Sequence[Array]) -> Sequence[Array]:
+        nonlocal running, most
+        with lock:
+            running += 1
+            most = max(most, running)
+        gate.wait(30)
+        with lock:
+            running -= 1
+        return inputs
+
+    async with scheduling(BatchingParameters(max_batch_size=1, num_batch_threads=3)) as scheduler:
+        scheduler.replace("narrow", BatchingParameters(max_batch_size=1, num_batch_threads=2))
+        scheduler.replace("wide", BatchingParameters(max_batch_size=1, num_batch_threads=3))
+        queue = scheduler.add_queue("narrow", run)
+        futures = [submit(queue, i) for i in range(6)]
+        await until(lambda: running == 2, "two batches to run")
+        gate.set()
+        await asyncio.gather(*futures)
+        assert most == 2
+
+
+async def test_statistics_split_the_time_of_a_request() -> None:
+    async with scheduling(BatchingParameters()) as scheduler:
+        queue = scheduler.add_queue("m", Doubler())
+        record = TimingRecord()
+        await queue.submit([rows(1.0)], None, record)
+        record.replied()
+        stages = queue.statistics.stage_micros
+        assert {name: int(histogram.counts.sum()) for name, histogram in stages.items()} == dict.fromkeys(
+            ("decode", "queue", "assemble", "compute", "encode", "total"), 1
+        )
+        assert stages["total"].sum >= stages["queue"].sum + stages["compute"].sum
+        assert queue.statistics.batch_size.counts.tolist()[0] == 1
+
+
+async def test_draining_answers_everything() -> None:
+    scheduler = BatchScheduler(BatchingParameters(batch_timeout_micros=LONG, num_batch_threads=1))
+    model = Doubler()
+    queue = scheduler.add_queue("m", model)
+    first = await occupy(queue, model)
+    futures = [submit(queue, i) for i in range(4)]
+    model.gate.set()
+    assert await scheduler.drain(30) == 0
+    assert all(future.done() for future in [first, *futures])
+    scheduler.stop()
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("batch_threads")]
