@@ -41,13 +41,12 @@ class Task:
         self.missing = rows
         self.parts: list[tuple[int, Sequence[Array]]] | None = None
 
-    def answer(self, begin: int, outputs: Sequence[Array]) -> bool:
-        """Take the rows that start at ``begin``; true when with them the request is complete."""
-        rows = outputs[0].shape[0] if outputs else self.rows
-        if rows == self.rows or self.future.done():
+    def answer(self, begin: int, end: int, outputs: Sequence[Array]) -> bool:
+        """Take the rows ``begin:end``; true when with them the request is complete."""
+        if end - begin == self.rows or self.future.done():
             return self._complete(outputs)
         self.parts = [*(self.parts or ()), (begin, outputs)]
-        self.missing -= rows
+        self.missing -= end - begin
         if self.missing:
             return False
         ordered = [part for _, part in sorted(self.parts, key=lambda item: item[0])]

@@ -218,7 +218,7 @@ class BatchQueue:
                 if task.fail(outcome):
                     self.in_flight -= 1
                     outcomes.failed += 1
-            elif task.answer(piece.begin, outcome):
+            elif task.answer(piece.begin, piece.end, outcome):
                 self.in_flight -= 1
                 outcomes.succeeded += 1
 
