@@ -1,0 +1,118 @@
+"""``export_model``: one call from a model object to a numbered SavedModel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from workbench.export.errors import NotBatchable, NotExportable
+from workbench.export.signature import Signature, read_signatures
+from workbench.export.tracing import Signatures, saveable, trace
+from workbench.export.versions import publish, staging_directory
+from workbench.export.warmup import Warmup, write_warmup
+
+
+@dataclass(frozen=True, slots=True)
+class ExportedModel:
+    """One version on disk.
+
+    Attributes:
+        path: the version's directory; its parent is what a server is started on.
+        version: its number.
+        signatures: how it can be called, the default signature first.
+        warmup_records: how many requests a server will run while loading it.
+    """
+
+    path: Path
+    version: int
+    signatures: tuple[Signature, ...]
+    warmup_records: int = 0
+
+    @property
+    def base_path(self) -> Path:
+        """The directory that holds all versions of the model."""
+        return self.path.parent
+
+    def __str__(self) -> str:
+        warmup = f", {self.warmup_records} warm-up records" if self.warmup_records else ""
+        return "\n".join([f"version {self.version} in {self.base_path}{warmup}", *map(str, self.signatures)])
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        printer.text(str(self))
+
+
+def export_model(
+    model: Any,
+    base_path: str | Path,
+    *,
+    version: int | None = None,
+    signatures: Signatures | None = None,
+    batched: bool = True,
+    warmup: Warmup | None = None,
+    overwrite: bool = False,
+) -> ExportedModel:
+    """Writes a model as the next version under ``base_path`` and says what a server will see.
+
+    The version appears all at once: a server that watches the directory never finds half of it, and of two
+    exports at the same time each gets its own number. A refused export leaves nothing behind.
+
+    Args:
+        model: a Keras 3 model, a ``tf.Module``, a ``tf.function``, a concrete function, or a plain callable
+            made of TensorFlow operations.
+        base_path: the model's directory, created when missing; one numbered child per version.
+        version: its number; by default the one after the highest on disk.
+        signatures: by default what the model declares. A list of ``tf.TensorSpec`` declares the inputs of a
+            model that does not, and a mapping from name to function or list declares several ways to call it.
+        batched: insist that requests can share a batch, which needs a free first dimension everywhere.
+        warmup: one array or mapping of inputs, or a sequence of such, for the default signature. The server
+            runs them before it answers anybody.
+        overwrite: replace ``version`` when it exists.
+
+    Raises:
+        NoServingSignature: nothing says what a server is to call.
+        NotBatchable: ``batched``, but a first dimension is fixed.
+        NotExportable: TensorFlow cannot trace or save the model.
+        VersionExists: ``version`` is on disk and ``overwrite`` is false.
+        WarmupRefused: a warm-up record does not run.
+
+    Example:
+        >>> export_model(model, "models/digits", warmup=x_train[:32])  # doctest: +SKIP
+        version 1 in models/digits, 1 warm-up records
+        serving_default: batchable
+          in   x: float32[?, 64]
+          out  output_0: float32[?, 10]
+    """
+    functions = trace(model, signatures, batched=batched)
+    base_path = Path(base_path).expanduser().absolute()
+    with staging_directory(base_path) as staging:
+        _save(model, functions, staging)
+        written = read_signatures(staging)
+        if batched:
+            _insist_on_batching(written)
+        records = 0 if warmup is None else write_warmup(staging, base_path.name, written[0], warmup)
+        path = publish(staging, version, overwrite=overwrite)
+    return ExportedModel(path, int(path.name), written, records)
+
+
+def _save(model: Any, functions: dict[str, Any], path: Path) -> None:
+    import tensorflow as tf
+
+    try:
+        tf.saved_model.save(saveable(model, functions.values()), str(path), signatures=functions)
+    except AssertionError as error:
+        raise NotExportable(
+            f"A signature reads a resource, such as a lookup table, that the model does not own: {error}",
+            "Make it an attribute of a tf.Module and export that module.",
+        ) from error
+    except ValueError as error:
+        raise NotExportable(
+            f"TensorFlow cannot save the model: {error}",
+            "A signature takes named tensors and returns tensors.",
+        ) from error
+
+
+def _insist_on_batching(signatures: tuple[Signature, ...]) -> None:
+    for signature in signatures:
+        if signature.obstacle_to_batching:
+            raise NotBatchable(signature.name, signature.obstacle_to_batching)
