@@ -1,0 +1,1 @@
+"""The HTTP face: TensorFlow Serving's REST routes and JSON, over the same handlers as gRPC."""

@@ -1,0 +1,109 @@
+"""Arrays to the JSON of a Predict reply.
+
+Floats are written with the fewest digits that read back as the same value of their type, ``.0``
+included for whole numbers. TensorFlow Serving spends up to 9 digits on a float; the value is the same.
+"""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import orjson
+
+from kernel_server.core.dtypes import DataType
+from kernel_server.core.servable import Array
+from kernel_server.errors import InvalidArgument
+
+_BYTES_SUFFIX = "_bytes"
+"""String outputs named so hold bytes, written as base64."""
+
+_UNWRITABLE = frozenset(
+    {
+        DataType.HALF,
+        DataType.BFLOAT16,
+        DataType.UINT16,
+        DataType.COMPLEX64,
+        DataType.COMPLEX128,
+    }
+)
+
+
+def encode(outputs: Mapping[str, Array], *, in_rows: bool) -> bytes:
+    """The reply body: ``predictions`` in row format, ``outputs`` in column format.
+
+    Raises :class:`InvalidArgument` when ``outputs`` is empty or holds a type without a JSON form, and,
+    in row format, when the first dimensions are not all there and equal.
+    """
+    if not outputs:
+        raise InvalidArgument("Cannot convert empty tensor map to JSON")
+    _check_types(outputs)
+    if in_rows:
+        _check_rows(outputs)
+    if all(map(_is_plain, outputs.values())):
+        arrays = {name: _contiguous(array) for name, array in outputs.items()}
+        return orjson.dumps(_arrange(arrays, in_rows), option=orjson.OPT_SERIALIZE_NUMPY)
+    values = {name: _values(name, array) for name, array in outputs.items()}
+    text = json.dumps(_arrange(values, in_rows), ensure_ascii=False, separators=(",", ":"))
+    return text.encode(errors="surrogateescape")
+
+
+def _check_types(outputs: Mapping[str, Array]) -> None:
+    for array in outputs.values():
+        dtype = DataType.of(array.dtype)
+        if dtype in _UNWRITABLE:
+            raise InvalidArgument(f"Failed to write JSON value for tensor type: {dtype.label}")
+
+
+def _check_rows(outputs: Mapping[str, Array]) -> None:
+    rows: int | None = None
+    for name, array in outputs.items():
+        if not array.ndim:
+            raise InvalidArgument(f"Tensor name: {name} has no shape information ")
+        if rows is not None and len(array) != rows:
+            raise InvalidArgument(
+                f"Tensor name: {name} has inconsistent batch size: {len(array)} expecting: {rows}"
+            )
+        rows = len(array)
+
+
+def _arrange(columns: Mapping[str, Iterable[Any]], in_rows: bool) -> dict[str, object]:
+    key = "predictions" if in_rows else "outputs"
+    if len(columns) == 1:
+        return {key: next(iter(columns.values()))}
+    if not in_rows:
+        return {key: columns}
+    return {key: [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]}
+
+
+def _is_plain(array: Array) -> bool:
+    """Whether orjson writes every value as TensorFlow Serving does; it writes NaN as null."""
+    return array.dtype.kind in "iub" or (array.dtype.kind == "f" and bool(np.isfinite(array).all()))
+
+
+def _contiguous(array: Array) -> Any:
+    """What orjson takes: rows in C order, a scalar instead of an array of rank 0."""
+    return array[()] if array.flags.c_contiguous else array.copy()
+
+
+def _values(name: str, array: Array) -> Any:
+    """Nested lists of what the standard library writes as wanted."""
+    if array.dtype == np.float32:
+        # Through text, for the shortest digits of the float rather than those of its double.
+        return array.astype("U32").astype(np.float64).tolist()
+    if array.dtype.kind != "O":
+        return array.tolist()
+    convert = _base64 if name.endswith(_BYTES_SUFFIX) else _text
+    texts = [convert(value) for value in array.ravel().tolist()]
+    return np.array(texts, object).reshape(array.shape).tolist()
+
+
+def _base64(value: bytes) -> dict[str, str]:
+    return {"b64": b64encode(value).decode()}
+
+
+def _text(value: bytes) -> str:
+    return value.decode(errors="surrogateescape")

@@ -1,0 +1,175 @@
+"""One JSON value to one array.
+
+numpy converts nested lists quickly but lets through what TensorFlow Serving refuses: ``true`` as 1,
+``"1"`` as 1, 1.5 as 1, null as NaN. So :func:`quick_array` converts only what is beyond doubt, and
+:func:`exact_array` walks the rest value by value and says what is wrong in TensorFlow Serving's words.
+"""
+
+from __future__ import annotations
+
+import math
+from base64 import b64decode
+from collections.abc import Callable
+from functools import partial
+from itertools import chain
+
+import numpy as np
+
+from kernel_server.core.dtypes import DataType
+from kernel_server.core.servable import Array
+from kernel_server.errors import InvalidArgument, Unimplemented
+from kernel_server.rest.json_parse import echo
+
+MAX_RANK = 31
+"""With a batch dimension in front, what every supported numpy can hold."""
+
+_FLOATS = frozenset({DataType.FLOAT, DataType.DOUBLE})
+_INT32_RANGE = (-(2**31), 2**31 - 1)
+_INTEGER_RANGES = {
+    # Narrow integers travel as int32 and are cut to their width afterwards, as in TensorFlow Serving.
+    DataType.INT8: _INT32_RANGE,
+    DataType.UINT8: _INT32_RANGE,
+    DataType.INT16: _INT32_RANGE,
+    DataType.INT32: _INT32_RANGE,
+    DataType.INT64: (-(2**63), 2**63 - 1),
+    DataType.UINT32: (0, 2**32 - 1),
+    DataType.UINT64: (0, 2**64 - 1),
+}
+_LEAF_TYPES: dict[DataType, frozenset[type]] = {
+    **dict.fromkeys(_FLOATS, frozenset({int, float})),
+    **dict.fromkeys(_INTEGER_RANGES, frozenset({int})),
+    DataType.BOOL: frozenset({bool}),
+}
+_ALWAYS_WALKED = frozenset({DataType.STRING, DataType.UINT64})  # numpy 1 wraps negative numbers silently
+_JSON_TYPES = {
+    type(None): "Null",
+    dict: "Object",
+    list: "Array",
+    str: "String",
+    int: "Number",
+    float: "Number",
+}
+
+
+def quick_array(value: object, dtype: DataType, *, only_numbers: bool) -> Array | None:
+    """``value`` as an array of ``dtype``, or ``None`` when that needs a closer look.
+
+    ``only_numbers`` tells that every leaf of ``value`` is known to be a JSON number.
+    """
+    if dtype in _ALWAYS_WALKED:
+        return None
+    try:
+        if (only_numbers and dtype in _FLOATS) or _leaf_types(value) <= _LEAF_TYPES.get(dtype, frozenset()):
+            return _array(value, dtype)
+    except (ValueError, TypeError, OverflowError):
+        pass
+    return None
+
+
+def exact_array(value: object, dtype: DataType) -> Array:
+    """``value`` as an array of ``dtype``; the shape is the nesting of lists, a scalar has none.
+
+    Raises :class:`InvalidArgument` naming the first value of a wrong type or at a wrong place, and
+    :class:`Unimplemented` for a type that has no JSON form.
+    """
+    shape = _nesting(value)
+    if len(shape) > MAX_RANK:
+        raise InvalidArgument(
+            f"Lists are nested {len(shape)} deep; a tensor has at most {MAX_RANK} dimensions"
+        )
+    leaves: list[object] = []
+    _collect(value, 0, shape, _reader(dtype), leaves)
+    return _array(leaves, dtype).reshape(shape)
+
+
+def is_base64(value: object) -> bool:
+    """Whether ``value`` stands for bytes: ``{"b64": "..."}`` and nothing else."""
+    return isinstance(value, dict) and len(value) == 1 and isinstance(value.get("b64"), str)
+
+
+def _leaf_types(value: object) -> set[type]:
+    level: list[object] = [value]
+    while (types := set(map(type, level))) == {list}:
+        level = list(chain.from_iterable(level))  # type: ignore[arg-type]
+    return types
+
+
+def _array(value: object, dtype: DataType) -> Array:
+    if dtype not in _INTEGER_RANGES:
+        with np.errstate(over="ignore"):  # a number beyond the range of a float is infinity
+            return np.asarray(value, dtype.numpy)
+    array = np.asarray(value, np.uint64 if dtype is DataType.UINT64 else np.int64)
+    lowest, highest = _INTEGER_RANGES[dtype]
+    if array.size and (array.min() < lowest or array.max() > highest):
+        raise OverflowError
+    return array.astype(dtype.numpy)
+
+
+def _nesting(value: object) -> tuple[int, ...]:
+    shape = []
+    while isinstance(value, list):
+        shape.append(len(value))
+        value = value[0] if value else None
+    return tuple(shape)
+
+
+def _collect(
+    value: object, level: int, shape: tuple[int, ...], read: Callable[[object], object], leaves: list[object]
+) -> None:
+    rank = len(shape)
+    if not isinstance(value, list):
+        if level != rank:
+            raise InvalidArgument(
+                f"JSON Value: {echo(value)} found at incorrect level: {level + 1} in the JSON DOM. "
+                f"Expected at level: {rank}"
+            )
+        leaves.append(read(value))
+        return
+    if level >= rank:
+        raise InvalidArgument(f"Encountered list at unexpected level: {level} expected < {rank}")
+    if len(value) != shape[level]:
+        raise InvalidArgument(
+            f"Encountered list at unexpected size: {len(value)} at level: {level} "
+            f"expected size: {shape[level]}"
+        )
+    for item in value:
+        _collect(item, level + 1, shape, read, leaves)
+
+
+def _reader(dtype: DataType) -> Callable[[object], object]:
+    """What turns one leaf into a value of ``dtype`` or raises."""
+    if dtype is DataType.STRING:
+        return _read_bytes
+    return partial(_read_plain if dtype in _LEAF_TYPES else _refuse, dtype)
+
+
+def _read_plain(dtype: DataType, value: object) -> object:
+    lowest, highest = _INTEGER_RANGES.get(dtype, (-math.inf, math.inf))
+    if type(value) not in _LEAF_TYPES[dtype] or value < lowest or value > highest:  # type: ignore[operator]
+        raise _wrong_type(value, dtype)
+    return value
+
+
+def _read_bytes(value: object) -> bytes:
+    if isinstance(value, str):
+        return value.encode()
+    if not isinstance(value, dict):
+        raise _wrong_type(value, DataType.STRING)
+    if not is_base64(value):
+        raise InvalidArgument(f"JSON Value: {echo(value)} not formatted correctly for base64 data")
+    digits = "".join(value["b64"].split())
+    try:
+        return b64decode(digits + "=" * (-len(digits) % 4), validate=True)
+    except ValueError:
+        raise InvalidArgument("Unable to base64 decode") from None
+
+
+def _refuse(dtype: DataType, value: object) -> object:
+    if isinstance(value, dict):
+        raise _wrong_type(value, dtype)
+    raise Unimplemented(f"Conversion of JSON Value: {echo(value)} to type: {dtype.label}")
+
+
+def _wrong_type(value: object, dtype: DataType) -> InvalidArgument:
+    kind = str(value) if isinstance(value, bool) else _JSON_TYPES[type(value)]
+    return InvalidArgument(f"JSON Value: {echo(value)} Type: {kind} is not of expected type: {dtype.label}")
