@@ -1,0 +1,455 @@
+"""The manager under real threads: swaps, failures, retries, roll back, handles, stop."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import pytest
+
+from kernel_server.core.aspired import Aspired
+from kernel_server.core.loader import Loader
+from kernel_server.core.manager import Manager, ServableNotFound
+from kernel_server.core.policy import ResourcePreserving
+from kernel_server.core.servable import Runner, Servable, ServableId
+from kernel_server.core.signature import Signature
+from kernel_server.core.state import State, VersionState
+from kernel_server.errors import Cancelled, DataLoss, Internal, NotFound
+
+PATIENCE = 30.0
+
+
+class Unit(Servable):
+    """Has no signatures; tells when it is closed."""
+
+    def __init__(self) -> None:
+        self.closed = threading.Event()
+
+    @property
+    def signatures(self) -> Mapping[str, Signature]:
+        return {}
+
+    def runner(self, signature: str, outputs: Sequence[str]) -> Runner:
+        raise KeyError(signature)
+
+    def close(self) -> None:
+        assert not self.closed.is_set(), "closed twice"
+        self.closed.set()
+
+
+class UnitLoader(Loader):
+    """Loads a :class:`Unit`: when ``gate`` opens, and after raising ``failures``."""
+
+    def __init__(self, *failures: Exception, gate: threading.Event | None = None) -> None:
+        self.failures = list(failures)
+        self.gate = gate
+        self.started = threading.Event()
+        self.unit = Unit()
+
+    def load(self) -> Servable:
+        self.started.set()
+        if self.gate is not None:
+            assert self.gate.wait(PATIENCE)
+        if self.failures:
+            raise self.failures.pop(0)
+        return self.unit
+
+
+class Bench:
+    """A running manager, everything its monitor heard, and short ways to drive it."""
+
+    def __init__(self, manager: Manager) -> None:
+        self.manager = manager
+        self.heard: list[VersionState] = []
+        manager.monitor.add_listener(self.heard.append)
+
+    def aspire(self, name: str = "m", /, **versions: UnitLoader) -> None:
+        """Aspire versions given as ``v1=loader``."""
+        aspired = [Aspired(ServableId(name, int(key[1:])), loader) for key, loader in versions.items()]
+        self.manager.set_aspired(name, aspired)
+
+    def states(self, version: int) -> list[State]:
+        return [heard.state for heard in self.heard if heard.id.version == version]
+
+    def wait(self, condition: Callable[[], bool]) -> None:
+        assert self.manager.monitor.wait_until(condition, PATIENCE), f"never happened; heard {self.heard}"
+
+    def wait_for(self, version: int, state: State, name: str = "m") -> VersionState:
+        found: list[VersionState] = []
+
+        def reached() -> bool:
+            versions = self.manager.monitor.versions(name)
+            found[:] = [v for v in versions if v.id.version == version and v.state is state]
+            return bool(found)
+
+        self.wait(reached)
+        return found[0]
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[..., Bench]]:
+    """Starts managers with the given options, and stops them after the test."""
+    managers: list[Manager] = []
+
+    def make(**options: object) -> Bench:
+        managers.append(Manager(**{"load_retry_interval_seconds": 0.0, **options}))  # type: ignore[arg-type]
+        bench = Bench(managers[-1])
+        bench.manager.start()
+        return bench
+
+    yield make
+    for manager in managers:
+        manager.stop(PATIENCE)
+    assert not [
+        thread for thread in threading.enumerate() if thread.name.startswith(("manager", "load", "unload"))
+    ]
+
+
+@pytest.fixture
+def bench(start: Callable[..., Bench]) -> Bench:
+    return start()
+
+
+def test_highest_version_answers_by_default(bench: Bench) -> None:
+    one, two = UnitLoader(), UnitLoader()
+    bench.aspire(v1=one, v2=two)
+    bench.wait(lambda: bench.manager.available("m") == (2, 1))
+    with bench.manager.handle("m") as latest, bench.manager.handle("m", 1) as specific:
+        assert (latest.id.version, latest.servable) == (2, two.unit)
+        assert (specific.id.version, specific.servable) == (1, one.unit)
+    assert bench.manager.names() == ("m",)
+
+
+@pytest.mark.parametrize(
+    ("name", "version", "message"),
+    [
+        ("other", None, "Servable not found for request: Latest(other)"),
+        ("m", 7, "Servable not found for request: Specific(m, 7)"),
+    ],
+)
+def test_unknown_servable(bench: Bench, name: str, version: int | None, message: str) -> None:
+    bench.aspire(v1=UnitLoader())
+    bench.wait_for(1, State.AVAILABLE)
+    with pytest.raises(ServableNotFound) as failure:
+        bench.manager.handle(name, version)
+    assert failure.value.message == message
+    assert (failure.value.name, failure.value.version) == (name, version)
+
+
+def test_states_of_a_whole_life(bench: Bench) -> None:
+    bench.aspire(v1=UnitLoader())
+    bench.wait_for(1, State.AVAILABLE)
+    bench.aspire()
+    assert bench.wait_for(1, State.END).error is None
+    assert bench.states(1) == [State.START, State.LOADING, State.AVAILABLE, State.UNLOADING, State.END]
+    assert bench.manager.available("m") == ()
+
+
+def test_lookup_works_before_available_is_told_and_until_unloading_is(bench: Bench) -> None:
+    answered: dict[State, bool] = {}
+
+    def look_up(state: VersionState) -> None:
+        answered[state.state] = bench.manager.available("m") == (1,)
+
+    bench.manager.monitor.add_listener(look_up)
+    bench.aspire(v1=UnitLoader())
+    bench.wait_for(1, State.AVAILABLE)
+    bench.aspire()
+    bench.wait_for(1, State.END)
+    bench.manager.stop(PATIENCE)
+    assert answered == {
+        State.START: False,
+        State.LOADING: False,
+        State.AVAILABLE: True,
+        State.UNLOADING: True,
+        State.END: False,
+    }
+
+
+def test_same_aspired_versions_again_change_nothing(bench: Bench) -> None:
+    bench.aspire(v1=UnitLoader())
+    bench.wait_for(1, State.AVAILABLE)
+    again = UnitLoader()
+    bench.aspire(v1=again)
+    bench.aspire("other", v9=UnitLoader())
+    bench.wait_for(9, State.AVAILABLE, "other")
+    assert not again.started.is_set()
+    assert bench.states(1) == [State.START, State.LOADING, State.AVAILABLE]
+
+
+def test_old_version_answers_until_the_new_one_does(bench: Bench) -> None:
+    gate = threading.Event()
+    old, new = UnitLoader(), UnitLoader(gate=gate)
+    bench.aspire(v1=old)
+    bench.wait_for(1, State.AVAILABLE)
+    bench.aspire(v2=new)
+    assert new.started.wait(PATIENCE)
+    assert bench.manager.available("m") == (1,)
+    gate.set()
+    bench.wait_for(1, State.END)
+    assert bench.manager.available("m") == (2,)
+    assert old.unit.closed.is_set() and not new.unit.closed.is_set()
+
+
+def test_no_lookup_fails_during_swaps(bench: Bench) -> None:
+    bench.aspire(v1=UnitLoader())
+    bench.wait_for(1, State.AVAILABLE)
+    swapped = threading.Event()
+    failures: list[BaseException] = []
+
+    def request_until_swapped() -> None:
+        try:
+            while not swapped.is_set():
+                with bench.manager.handle("m") as handle:
+                    assert isinstance(handle.servable, Unit)
+                    assert not handle.servable.closed.is_set(), "closed while borrowed"
+        except BaseException as failure:
+            failures.append(failure)
+
+    threads = [threading.Thread(target=request_until_swapped) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for version in range(2, 12):
+        bench.aspire(**{f"v{version}": UnitLoader()})
+        bench.wait_for(version - 1, State.END)
+    swapped.set()
+    for thread in threads:
+        thread.join()
+    assert not failures
+
+
+def test_resource_preserving_never_holds_two_versions(start: Callable[..., Bench]) -> None:
+    bench = start(policy=ResourcePreserving())
+    old, new = UnitLoader(), UnitLoader()
+    bench.aspire(v1=old)
+    bench.wait_for(1, State.AVAILABLE)
+    borrowed = bench.manager.handle("m")
+    bench.aspire(v2=new)
+    bench.wait_for(1, State.UNLOADING)
+    assert not new.started.is_set()
+    borrowed.release()
+    bench.wait_for(2, State.AVAILABLE)
+    states = [(heard.id.version, heard.state) for heard in bench.heard]
+    assert states.index((1, State.END)) < states.index((2, State.LOADING))
+
+
+def test_unload_waits_for_the_last_handle(bench: Bench) -> None:
+    loader = UnitLoader()
+    bench.aspire(v1=loader)
+    bench.wait_for(1, State.AVAILABLE)
+    borrowed = bench.manager.handle("m")
+    bench.aspire()
+    bench.wait_for(1, State.UNLOADING)
+    with pytest.raises(ServableNotFound):
+        bench.manager.handle("m")
+    assert not loader.unit.closed.is_set()
+    borrowed.release()
+    bench.wait_for(1, State.END)
+    assert loader.unit.closed.is_set()
+
+
+def test_borrowed_version_does_not_hold_up_other_work(bench: Bench) -> None:
+    bench.aspire(v1=UnitLoader())
+    bench.wait_for(1, State.AVAILABLE)
+    with bench.manager.handle("m"):
+        bench.aspire(v2=UnitLoader())
+        bench.aspire("other", v9=UnitLoader())
+        bench.wait_for(9, State.AVAILABLE, "other")
+        bench.aspire("other")
+        bench.wait_for(9, State.END, "other")
+        assert bench.states(1)[-1] is State.UNLOADING
+
+
+def test_failed_load_keeps_its_error_and_the_old_version(start: Callable[..., Bench]) -> None:
+    bench = start(max_num_load_retries=0)
+    bench.aspire(v1=UnitLoader())
+    bench.wait_for(1, State.AVAILABLE)
+    broken = UnitLoader(DataLoss("variables are cut short"))
+    bench.aspire(v2=broken)
+    error = bench.wait_for(2, State.END).error
+    assert isinstance(error, DataLoss) and error.message == "variables are cut short"
+    assert bench.manager.available("m") == (1,)
+
+
+def test_roll_back_to_the_version_that_a_failed_one_should_have_replaced(start: Callable[..., Bench]) -> None:
+    bench = start(max_num_load_retries=0)
+    bench.aspire(v1=UnitLoader())
+    bench.wait_for(1, State.AVAILABLE)
+    bench.aspire(v2=UnitLoader(DataLoss("cut short")))
+    bench.wait_for(2, State.END)
+    bench.aspire(v1=UnitLoader())
+    bench.aspire("other", v9=UnitLoader())
+    bench.wait_for(9, State.AVAILABLE, "other")
+    assert bench.states(1) == [State.START, State.LOADING, State.AVAILABLE]
+    bench.aspire(v2=UnitLoader())
+    bench.wait_for(2, State.AVAILABLE)
+
+
+def test_failed_version_is_not_tried_again_while_aspired(start: Callable[..., Bench]) -> None:
+    bench = start(max_num_load_retries=0)
+    bench.aspire(v1=UnitLoader(DataLoss("cut short")))
+    bench.wait_for(1, State.END)
+    repaired = UnitLoader()
+    bench.aspire(v1=repaired, v2=UnitLoader())
+    bench.wait_for(2, State.AVAILABLE)
+    assert not repaired.started.is_set()
+    bench.aspire(v2=UnitLoader())
+    bench.aspire(v1=repaired, v2=UnitLoader())
+    bench.aspire("other", v9=UnitLoader())
+    bench.wait_for(9, State.AVAILABLE, "other")
+
+
+def test_failed_version_is_tried_again_after_it_was_left_out(start: Callable[..., Bench]) -> None:
+    bench = start(max_num_load_retries=0)
+    bench.aspire(v1=UnitLoader(DataLoss("cut short")))
+    bench.wait_for(1, State.END)
+    bench.aspire(v2=UnitLoader())
+    bench.wait_for(2, State.AVAILABLE)
+    bench.aspire(v1=UnitLoader(), v2=UnitLoader())
+    bench.wait_for(1, State.AVAILABLE)
+
+
+def test_load_is_repeated_until_it_succeeds(start: Callable[..., Bench]) -> None:
+    bench = start(max_num_load_retries=2)
+    loader = UnitLoader(NotFound("not there yet"), NotFound("still not there"))
+    bench.aspire(v1=loader)
+    assert bench.wait_for(1, State.AVAILABLE).error is None
+    assert loader.failures == []
+
+
+def test_load_is_repeated_only_so_often(start: Callable[..., Bench]) -> None:
+    bench = start(max_num_load_retries=2)
+    loader = UnitLoader(*(NotFound(f"attempt {n}") for n in range(1, 9)))
+    bench.aspire(v1=loader)
+    assert str(bench.wait_for(1, State.END).error) == "attempt 3"
+    assert len(loader.failures) == 5
+
+
+def test_leaving_a_version_out_ends_its_retries(start: Callable[..., Bench]) -> None:
+    bench = start(load_retry_interval_seconds=3600.0)
+    bench.aspire(v1=UnitLoader(DataLoss("cut short")))
+    waiting = bench.manager.wait_until_available(["m"], timeout=0.05)["m"]
+    while waiting is None or waiting.error is None:
+        waiting = bench.manager.wait_until_available(["m"], timeout=0.01)["m"]
+    assert waiting.state is State.LOADING
+    bench.aspire()
+    assert isinstance(bench.wait_for(1, State.END).error, DataLoss)
+
+
+def test_load_of_a_version_left_out_meanwhile_is_called_off(bench: Bench) -> None:
+    gate = threading.Event()
+    loader = UnitLoader(gate=gate)
+    bench.aspire(v1=loader)
+    assert loader.started.wait(PATIENCE)
+    bench.aspire()
+    bench.aspire("other", v9=UnitLoader())
+    bench.wait_for(9, State.AVAILABLE, "other")
+    gate.set()
+    error = bench.wait_for(1, State.END).error
+    assert isinstance(error, Cancelled) and error.message == "Loading of servable cancelled"
+    assert loader.unit.closed.is_set()
+    assert State.AVAILABLE not in bench.states(1)
+
+
+def test_version_wanted_back_while_it_unloads_is_loaded_anew(bench: Bench) -> None:
+    first, second = UnitLoader(), UnitLoader()
+    bench.aspire(v1=first)
+    bench.wait_for(1, State.AVAILABLE)
+    with bench.manager.handle("m"):
+        bench.aspire()
+        bench.wait_for(1, State.UNLOADING)
+        bench.aspire(v1=second)
+        assert bench.manager.wait_until_available(["m"], timeout=0.05)["m"] is not None
+        assert not second.started.is_set()
+    bench.wait_for(1, State.AVAILABLE)
+    assert first.unit.closed.is_set() and second.started.is_set()
+
+
+def test_unexpected_exception_of_a_loader_is_an_internal_error(
+    start: Callable[..., Bench], caplog: pytest.LogCaptureFixture
+) -> None:
+    bench = start(max_num_load_retries=0)
+    with caplog.at_level(logging.ERROR):
+        bench.aspire(v1=UnitLoader(ZeroDivisionError("division by zero")))
+        error = bench.wait_for(1, State.END).error
+    assert isinstance(error, Internal) and error.message == "ZeroDivisionError: division by zero"
+    assert "Traceback" in caplog.text
+
+
+def test_error_in_place_of_a_loader_ends_the_version(bench: Bench) -> None:
+    error = NotFound("no such platform")
+    bench.manager.set_aspired("m", [Aspired(ServableId("m", 1), error)])
+    assert bench.wait_for(1, State.END).error is error
+    assert bench.states(1) == [State.START, State.END]
+
+
+def test_first_loads_run_side_by_side_and_later_ones_one_by_one(start: Callable[..., Bench]) -> None:
+    bench = start(num_load_threads=0)
+    together = threading.Event()
+    first = [UnitLoader(gate=together) for _ in range(4 * (os.cpu_count() or 1))]
+    bench.aspire(**{f"v{n}": loader for n, loader in enumerate(first)})
+    for loader in first:
+        assert loader.started.wait(PATIENCE)
+    together.set()
+    bench.wait(lambda: len(bench.manager.available("m")) == len(first))
+
+    gate = threading.Event()
+    lower, higher = UnitLoader(), UnitLoader(gate=gate)
+    bench.aspire("later", v100=lower, v101=higher)
+    assert higher.started.wait(PATIENCE)
+    assert not lower.started.is_set()
+    gate.set()
+    bench.wait_for(100, State.AVAILABLE, "later")
+
+
+def test_wait_until_available_tells_what_stands_in_the_way(start: Callable[..., Bench]) -> None:
+    bench = start(max_num_load_retries=0)
+    error = DataLoss("cut short")
+    bench.aspire("good", v1=UnitLoader())
+    bench.aspire("bad", v2=UnitLoader(error))
+    assert bench.manager.wait_until_available(["good", "bad"], PATIENCE) == {
+        "bad": VersionState(ServableId("bad", 2), State.END, error)
+    }
+    assert bench.manager.wait_until_available(["good"], PATIENCE) == {}
+    assert bench.manager.wait_until_available(["absent"], timeout=0) == {"absent": None}
+
+
+def test_wait_until_available_ignores_how_an_earlier_life_ended(start: Callable[..., Bench]) -> None:
+    bench = start(max_num_load_retries=0)
+    bench.aspire(v1=UnitLoader(DataLoss("cut short")))
+    bench.wait_for(1, State.END)
+    bench.aspire()
+    bench.aspire("other", v9=UnitLoader())
+    bench.wait_for(9, State.AVAILABLE, "other")
+    bench.aspire(v1=UnitLoader())
+    assert bench.manager.wait_until_available(["m"], PATIENCE) == {}
+
+
+def test_stop_unloads_everything_and_ends_the_waiting(bench: Bench) -> None:
+    loaders = {f"v{n}": UnitLoader() for n in range(1, 4)}
+    bench.aspire(**loaders)
+    bench.wait(lambda: len(bench.manager.available("m")) == 3)
+    waiter = threading.Thread(target=bench.manager.wait_until_available, args=(["absent"],))
+    waiter.start()
+    bench.manager.stop(PATIENCE)
+    waiter.join(PATIENCE)
+    assert not waiter.is_alive()
+    assert all(loader.unit.closed.is_set() for loader in loaders.values())
+    assert {heard.state for heard in bench.manager.monitor.versions("m")} == {State.END}
+
+
+def test_stop_gives_up_on_a_handle_that_stays_out(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    loader = UnitLoader()
+    bench.aspire(v1=loader)
+    bench.wait_for(1, State.AVAILABLE)
+    with bench.manager.handle("m"), caplog.at_level(logging.WARNING):
+        bench.manager.stop(timeout=0.05)
+        assert "Stopped while in use: {name: m version: 1}" in caplog.text
+        assert not loader.unit.closed.is_set()
+    assert loader.unit.closed.wait(PATIENCE)
+
+
+def test_stop_of_a_manager_that_never_ran() -> None:
+    Manager().stop()
