@@ -10,8 +10,9 @@ from workbench.export.errors import (
     VersionExists,
     WarmupRefused,
 )
-from workbench.export.model import ExportedModel, export_model
-from workbench.export.signature import Signature, TensorInfo
+from workbench.export.model import export_model
+from workbench.export.result import ExportedModel
+from workbench.export.signatures import obstacle_to_batching
 from workbench.export.versions import version_directories
 
 __all__ = [
@@ -20,10 +21,9 @@ __all__ = [
     "NoServingSignature",
     "NotBatchable",
     "NotExportable",
-    "Signature",
-    "TensorInfo",
     "VersionExists",
     "WarmupRefused",
     "export_model",
+    "obstacle_to_batching",
     "version_directories",
 ]

@@ -2,44 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from workbench.export.errors import NotBatchable, NotExportable
-from workbench.export.signature import Signature, read_signatures
+from workbench.export.result import ExportedModel
+from workbench.export.signatures import obstacle_to_batching, read_signatures
 from workbench.export.tracing import Signatures, saveable, trace
 from workbench.export.versions import publish, staging_directory
 from workbench.export.warmup import Warmup, write_warmup
-
-
-@dataclass(frozen=True, slots=True)
-class ExportedModel:
-    """One version on disk.
-
-    Attributes:
-        path: the version's directory; its parent is what a server is started on.
-        version: its number.
-        signatures: how it can be called, the default signature first.
-        warmup_records: how many requests a server will run while loading it.
-    """
-
-    path: Path
-    version: int
-    signatures: tuple[Signature, ...]
-    warmup_records: int = 0
-
-    @property
-    def base_path(self) -> Path:
-        """The directory that holds all versions of the model."""
-        return self.path.parent
-
-    def __str__(self) -> str:
-        warmup = f", {self.warmup_records} warm-up records" if self.warmup_records else ""
-        return "\n".join([f"version {self.version} in {self.base_path}{warmup}", *map(str, self.signatures)])
-
-    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
-        printer.text(str(self))
+from workbench.metadata import Signature
 
 
 def export_model(
@@ -65,8 +37,8 @@ def export_model(
         signatures: by default what the model declares. A list of ``tf.TensorSpec`` declares the inputs of a
             model that does not, and a mapping from name to function or list declares several ways to call it.
         batched: insist that requests can share a batch, which needs a free first dimension everywhere.
-        warmup: one array or mapping of inputs, or a sequence of such, for the default signature. The server
-            runs them before it answers anybody.
+        warmup: what ``Client.predict`` would take, or a list of such, for the default signature. The server
+            runs each before it answers anybody; records of several batch sizes warm up what batching makes.
         overwrite: replace ``version`` when it exists.
 
     Raises:
@@ -78,10 +50,10 @@ def export_model(
 
     Example:
         >>> export_model(model, "models/digits", warmup=x_train[:32])  # doctest: +SKIP
-        version 1 in models/digits, 1 warm-up records
-        serving_default: batchable
-          in   x: float32[?, 64]
-          out  output_0: float32[?, 10]
+        digits, version 1: models/digits/1
+          serving_default(x: float32 [?, 64]) -> output_0: float32 [?, 10]
+            batchable
+          1 warm-up requests
     """
     functions = trace(model, signatures, batched=batched)
     base_path = Path(base_path).expanduser().absolute()
@@ -114,5 +86,5 @@ def _save(model: Any, functions: dict[str, Any], path: Path) -> None:
 
 def _insist_on_batching(signatures: tuple[Signature, ...]) -> None:
     for signature in signatures:
-        if signature.obstacle_to_batching:
-            raise NotBatchable(signature.name, signature.obstacle_to_batching)
+        if obstacle := obstacle_to_batching(signature):
+            raise NotBatchable(signature.name, obstacle)

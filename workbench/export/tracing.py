@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 from workbench.export.errors import NoServingSignature, NotExportable
 from workbench.export.keras_models import declared_inputs, inference, is_keras
-from workbench.export.signature import DEFAULT_SIGNATURE
+from workbench.metadata import DEFAULT_SIGNATURE
 
 Traced: TypeAlias = Any
 """A ``tf.types.experimental.ConcreteFunction``."""

@@ -10,16 +10,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
-import numpy as np
-import numpy.typing as npt
-
+from workbench.errors import InvalidSetting
 from workbench.export.errors import WarmupRefused
-from workbench.export.signature import DEFAULT_SIGNATURE, Signature
+from workbench.metadata import DEFAULT_SIGNATURE, Signature
+from workbench.tensors import to_arrays
 
 MAX_RECORDS = 1000
 
-Inputs: TypeAlias = npt.ArrayLike | Mapping[str, npt.ArrayLike]
-Warmup: TypeAlias = npt.NDArray[Any] | Mapping[str, npt.ArrayLike] | Sequence[Inputs]
+Warmup: TypeAlias = Any
+"""What ``Client.predict`` takes, or a list or tuple of such."""
 
 
 def write_warmup(saved_model: Path, model_name: str, signature: Signature, warmup: Warmup) -> int:
@@ -29,52 +28,41 @@ def write_warmup(saved_model: Path, model_name: str, signature: Signature, warmu
         saved_model: a version that nobody serves yet.
         model_name: goes into the records; servers do not look at it.
         signature: the default signature, which the records are for.
-        warmup: one array or one mapping of inputs, or a sequence of such. Records of several batch sizes
-            warm up what the batching will produce.
+        warmup: one array or one mapping of inputs, or a list of such. Records of several batch sizes warm
+            up what the batching will produce.
 
     Raises:
         WarmupRefused: a record fails; in a server it would make every load of this version fail.
     """
     import tensorflow as tf
 
-    records = [warmup] if isinstance(warmup, np.ndarray | Mapping) else list(warmup)
+    records = list(warmup) if isinstance(warmup, list | tuple) else [warmup]
     if len(records) > MAX_RECORDS:
         raise WarmupRefused(MAX_RECORDS, f"a server takes at most {MAX_RECORDS} records, not {len(records)}")
     run = tf.saved_model.load(str(saved_model)).signatures[DEFAULT_SIGNATURE]
-    tensors = [_tensors(index, record, signature) for index, record in enumerate(records)]
-    for index, record in enumerate(tensors):
+    requests = []
+    for index, record in enumerate(records):
         try:
-            run(**record)
-        except (tf.errors.OpError, ValueError, TypeError) as error:
+            tensors = {name: tf.constant(value) for name, value in to_arrays(record, signature).items()}
+            run(**tensors)
+        except (InvalidSetting, tf.errors.OpError, TypeError, ValueError) as error:
             raise WarmupRefused(index, str(error)) from error
-    _write(saved_model / "assets.extra" / "tf_serving_warmup_requests", model_name, tensors)
-    return len(tensors)
+        requests.append(tensors)
+    _write(saved_model / "assets.extra" / "tf_serving_warmup_requests", model_name, requests)
+    return len(requests)
 
 
-def _tensors(index: int, record: Inputs, signature: Signature) -> dict[str, Any]:
-    import tensorflow as tf
-
-    expected = {tensor.name: tensor for tensor in signature.inputs}
-    named = record if isinstance(record, Mapping) else dict.fromkeys(expected, record)
-    if named.keys() != expected.keys() or (len(expected) > 1 and not isinstance(record, Mapping)):
-        raise WarmupRefused(index, f"it must map each of the inputs {sorted(expected)} to an array")
-    try:
-        return {name: tf.constant(value, expected[name].dtype) for name, value in named.items()}
-    except (TypeError, ValueError) as error:
-        raise WarmupRefused(index, str(error)) from error
-
-
-def _write(path: Path, model_name: str, records: Sequence[Mapping[str, Any]]) -> None:
+def _write(path: Path, model_name: str, requests: Sequence[Mapping[str, Any]]) -> None:
     import tensorflow as tf
     from tensorflow_serving.apis import prediction_log_pb2
 
     path.parent.mkdir()
     with tf.io.TFRecordWriter(str(path)) as writer:
-        for record in records:
+        for tensors in requests:
             log = prediction_log_pb2.PredictionLog()
             request = log.predict_log.request
             request.model_spec.name = model_name
             request.model_spec.signature_name = DEFAULT_SIGNATURE
-            for name, tensor in record.items():
+            for name, tensor in tensors.items():
                 request.inputs[name].CopyFrom(tf.make_tensor_proto(tensor.numpy()))
             writer.write(log.SerializeToString())

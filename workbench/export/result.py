@@ -1,0 +1,76 @@
+"""What an export wrote, as a person reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from workbench.export.signatures import obstacle_to_batching
+from workbench.metadata import Signature, TensorInfo
+
+_TEMPLATE = Template((Path(__file__).parent / "result.html").read_text())
+
+
+@dataclass(frozen=True, slots=True)
+class ExportedModel:
+    """One version on disk, and how a server will present it."""
+
+    path: Path
+    """The version's directory."""
+
+    version: int
+
+    signatures: tuple[Signature, ...]
+    """How it can be called, the default signature first."""
+
+    warmup_records: int = 0
+    """How many requests a server runs while loading it."""
+
+    @property
+    def base_path(self) -> Path:
+        """The directory of all versions, which is what a server is started on."""
+        return self.path.parent
+
+    @property
+    def name(self) -> str:
+        """What the model is called unless the server is told otherwise."""
+        return self.base_path.name
+
+    def __str__(self) -> str:
+        lines = [f"{self.name}, version {self.version}: {self.path}"]
+        for signature in self.signatures:
+            lines += [f"  {signature}", f"    {_batching(signature)}"]
+        if self.warmup_records:
+            lines.append(f"  {self.warmup_records} warm-up requests")
+        return "\n".join(lines)
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        printer.text(str(self))
+
+    def _repr_html_(self) -> str:
+        return _TEMPLATE.substitute(
+            name=escape(self.name),
+            version=self.version,
+            path=escape(str(self.path)),
+            warmup=f" · {self.warmup_records} warm-up requests" if self.warmup_records else "",
+            rows="".join(map(_row, self.signatures)),
+        )
+
+
+def _batching(signature: Signature) -> str:
+    obstacle = obstacle_to_batching(signature)
+    return "batchable" if obstacle is None else f"not batchable: {obstacle}"
+
+
+def _row(signature: Signature) -> str:
+    cells = (_lines(signature.inputs), _lines(signature.outputs), escape(_batching(signature)))
+    columns = "".join(f"<td>{cell}</td>" for cell in cells)
+    return f'<tr><th scope="row">{escape(signature.name)}</th>{columns}</tr>'
+
+
+def _lines(tensors: Mapping[str, TensorInfo]) -> str:
+    return "<br>".join(f"<code>{escape(f'{name}: {info}')}</code>" for name, info in tensors.items())
