@@ -1,0 +1,31 @@
+"""gRPC's status codes by number. Source: ``statuscodes.md`` of the gRPC documentation."""
+
+from __future__ import annotations
+
+NAMES = (
+    "OK",
+    "CANCELLED",
+    "UNKNOWN",
+    "INVALID_ARGUMENT",
+    "DEADLINE_EXCEEDED",
+    "NOT_FOUND",
+    "ALREADY_EXISTS",
+    "PERMISSION_DENIED",
+    "RESOURCE_EXHAUSTED",
+    "FAILED_PRECONDITION",
+    "ABORTED",
+    "OUT_OF_RANGE",
+    "UNIMPLEMENTED",
+    "INTERNAL",
+    "UNAVAILABLE",
+    "DATA_LOSS",
+    "UNAUTHENTICATED",
+)
+
+SHED = frozenset({"RESOURCE_EXHAUSTED", "UNAVAILABLE"})
+"""How a server says that it refuses work to protect itself."""
+
+
+def name_of(number: int) -> str:
+    """The canonical name; numbers that gRPC does not know are ``UNKNOWN``."""
+    return NAMES[number] if 0 <= number < len(NAMES) else "UNKNOWN"
