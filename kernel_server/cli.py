@@ -1,0 +1,154 @@
+"""The command ``kernel-server``: ``tensorflow_model_server``'s flags, read into :class:`Settings`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import MISSING, Field, fields
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Literal, NoReturn, get_args, get_type_hints
+
+from kernel_server.core.status_text import status_text
+from kernel_server.errors import ServingError
+from kernel_server.settings import Lifetime, Port, Settings
+
+FAILURE = 255
+"""Exit status of a bad flag value and of a failed start, TensorFlow Serving's -1."""
+
+WITHOUT_EFFECT = (
+    "enable_profiler",
+    "flush_filesystem_caches",
+    "mixed_precision",
+    "remove_unused_fields_from_bundle_metagraph",
+    "skip_initialize_tpu",
+    "thread_pool_factory_config_file",
+    "use_alts_credentials",
+    "xla_cpu_compilation_enabled",
+    "xla_gpu_compilation_enabled",
+)
+"""Flags that are accepted, so that existing command lines work, and change nothing."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a server until it is stopped; return the exit status.
+
+    Ends the process early after ``--help``, ``--version`` and a bad flag value.
+    """
+    settings = parse(argv)
+    try:
+        settings.validate()
+        # Imports TensorFlow, which --help and a refused configuration need not wait for.
+        from kernel_server.app import run
+
+        return run(settings)
+    except ServingError as error:
+        print(f"Failed to start server. Error: {status_text(error)}", flush=True)
+        return FAILURE
+
+
+def parse(argv: Sequence[str] | None = None) -> Settings:
+    """Read flags as ``--name=value``, ``--name value`` or, for booleans, bare ``--name``.
+
+    Unknown arguments are reported with the usage, and do no harm. Raises ``SystemExit`` after
+    ``--help`` and ``--version`` and, with status 255, for a bad value.
+    """
+    parser = _build_parser()
+    given, unknown = parser.parse_known_args(argv)
+    for argument in unknown:
+        print(f"unknown argument: {argument}")
+    if unknown:
+        parser.print_help()
+    values = vars(given)
+    for name in WITHOUT_EFFECT:
+        if name in values:
+            print(f"warning: --{name} is accepted and has no effect", file=sys.stderr)
+    return Settings(**{field.name: values[field.name] for field in fields(Settings) if field.name in values})
+
+
+class _Parser(argparse.ArgumentParser):
+    """Fails as ``tensorflow_model_server`` does: usage on standard output, exit status 255."""
+
+    def error(self, message: str) -> NoReturn:
+        self.print_help()
+        self.exit(FAILURE, f"{message}\n")
+
+
+def _build_parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="kernel-server",
+        usage="kernel-server [--flag=value ...]",
+        argument_default=argparse.SUPPRESS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=_versions())
+    groups: dict[str, argparse._ArgumentGroup] = {}
+    types = get_type_hints(Settings)
+    for field in fields(Settings):
+        title = field.metadata["group"]
+        group = groups.get(title) or groups.setdefault(title, parser.add_argument_group(title))
+        group.add_argument(f"--{field.name}", help=_help(field), **_reading(types[field.name]))
+    ignored = parser.add_argument_group("Accepted without effect")
+    for name in WITHOUT_EFFECT:
+        if name not in types:
+            ignored.add_argument(f"--{name}", nargs="?", metavar="VALUE")
+    return parser
+
+
+def _help(field: Field[Any]) -> str:
+    default = field.default if field.default_factory is MISSING else field.default_factory()
+    shown = "" if default in (None, "") else f" [{str(default).lower()}]"
+    return f"{field.metadata['help']}{shown}"
+
+
+def _reading(kind: Any) -> dict[str, Any]:
+    """How argparse is to read a value of this type."""
+    if kind is bool:
+        return {"nargs": "?", "const": True, "type": _boolean, "metavar": "BOOL"}
+    if kind == Lifetime:
+        return {"choices": get_args(Lifetime)}
+    return {"type": _READERS[kind], "metavar": "VALUE"}
+
+
+def _boolean(text: str) -> bool:
+    if text not in ("true", "1", "false", "0"):
+        raise argparse.ArgumentTypeError(f"must be true or false; was {text!r}")
+    return text in ("true", "1")
+
+
+def _port(text: str) -> int | Literal["auto"]:
+    try:
+        return "auto" if text == "auto" else int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be a number or auto; was {text!r}") from None
+
+
+def _path(text: str) -> Path | None:
+    return Path(text) if text else None
+
+
+_READERS: dict[Any, Callable[[str], Any]] = {
+    int: int,
+    int | None: int,
+    float: float,
+    float | None: float,
+    str: str,
+    Path | None: _path,
+    Port: _port,
+}
+
+
+def _versions() -> str:
+    return (
+        f"TensorFlow ModelServer: {_version('serving-workbench')}\n"
+        f"TensorFlow Library: {_version('tensorflow')}"
+    )
+
+
+def _version(distribution: str) -> str:
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return "not installed"

@@ -1,0 +1,249 @@
+"""Everything the server can be told at its start: one field here is one command-line flag.
+
+Names, defaults and meanings are those of ``tensorflow_model_server``, except for the groups
+``Process`` and ``Access``, which are additions, and the port ``auto``.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+from kernel_server.batching.parameters import usable_cpus
+from kernel_server.errors import InvalidArgument
+
+Port = int | Literal["auto"]
+"""A TCP port, 0 for none, or ``auto``: the operating system chooses and the server reports which."""
+
+Lifetime = Literal["kernel", "session", "detached"]
+"""Whose end is to end the server; a detached one only ends when stopped."""
+
+_DEVICE = re.compile(r"auto|cpu|gpu(:\d+)?")
+_MAX_PORT = 65535
+
+
+def _flag(group: str, help: str) -> dict[str, str]:
+    return {"group": group, "help": help}
+
+
+_network = partial(_flag, "Network")
+_models = partial(_flag, "Models")
+_loading = partial(_flag, "Loading")
+_batching = partial(_flag, "Batching")
+_tensorflow = partial(_flag, "TensorFlow")
+_requests = partial(_flag, "Requests")
+_access = partial(_flag, "Access")
+_process = partial(_flag, "Process")
+
+
+def _threads() -> int:
+    return 4 * usable_cpus()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The server's configuration, complete and unchanging; :meth:`validate` checks it as a whole.
+
+    The metadata of each field holds the ``group`` and ``help`` of its flag.
+    """
+
+    host: str = field(default="0.0.0.0", metadata=_network("address that the TCP ports listen on (ours)"))
+    port: Port = field(default=8500, metadata=_network("gRPC port; 0: none, auto: chosen by the system"))
+    grpc_socket_path: Path | None = field(
+        default=None, metadata=_network("also serve gRPC on this Unix socket")
+    )
+    grpc_channel_arguments: str = field(
+        default="", metadata=_network("gRPC server options: key=value,key=value")
+    )
+    grpc_max_threads: int = field(
+        default_factory=_threads, metadata=_network("threads that serve gRPC calls")
+    )
+    enable_grpc_healthcheck_service: bool = field(
+        default=False, metadata=_network("offer grpc.health.v1.Health")
+    )
+    ssl_config_file: Path | None = field(
+        default=None, metadata=_network("text SSLConfig: TLS for gRPC, never for REST")
+    )
+    use_alts_credentials: bool = field(default=False, metadata=_network("has no effect; ALTS is not offered"))
+    rest_api_port: Port = field(
+        default=0, metadata=_network("REST port; 0: none, auto: chosen by the system")
+    )
+    rest_api_num_threads: int = field(
+        default_factory=_threads, metadata=_network("threads that serve REST calls")
+    )
+    rest_api_timeout_in_ms: int = field(default=30_000, metadata=_network("longest run of a REST call"))
+    rest_api_enable_cors_support: bool = field(
+        default=False, metadata=_network("CORS headers on REST replies")
+    )
+
+    model_name: str = field(
+        default="default", metadata=_models("name of the only model; not used with model_config_file")
+    )
+    model_base_path: str = field(
+        default="", metadata=_models("absolute path of the only model's version folders")
+    )
+    model_config_file: Path | None = field(
+        default=None, metadata=_models("text ModelServerConfig: many models")
+    )
+    model_config_file_poll_wait_seconds: int = field(
+        default=0, metadata=_models("seconds between readings of model_config_file; 0: only at the start")
+    )
+    allow_version_labels_for_unavailable_models: bool = field(
+        default=False, metadata=_models("let a new label name a version that is not available yet")
+    )
+    platform_config_file: Path | None = field(
+        default=None, metadata=_models("text PlatformConfigMap; replaces the built-in one")
+    )
+
+    file_system_poll_wait_seconds: int = field(
+        default=1, metadata=_loading("seconds between looks for new versions; 0: one look, negative: none")
+    )
+    num_load_threads: int = field(
+        default=0, metadata=_loading("versions that load at once; 0: one after the other")
+    )
+    num_unload_threads: int = field(
+        default=0, metadata=_loading("versions that unload at once; 0: one after the other")
+    )
+    max_num_load_retries: int = field(default=5, metadata=_loading("further attempts after a failed load"))
+    load_retry_interval_micros: int = field(
+        default=60_000_000, metadata=_loading("pause between attempts; negative: none")
+    )
+    saved_model_tags: str = field(
+        default="serve", metadata=_loading("tags of the graph to load, separated by commas")
+    )
+    enable_model_warmup: bool = field(
+        default=True, metadata=_loading("replay a version's recorded requests before it serves")
+    )
+    num_request_iterations_for_warmup: int = field(
+        default=0, metadata=_loading("replays of each; used when positive")
+    )
+    prefer_tflite_model: bool = field(
+        default=False, metadata=_loading("load model.tflite where there is one")
+    )
+    num_tflite_pools: int = field(
+        default_factory=usable_cpus, metadata=_loading("interpreters of a TFLite model")
+    )
+    num_tflite_interpreters_per_pool: int = field(
+        default=1, metadata=_loading("above 1: batch inside TFLite")
+    )
+
+    enable_batching: bool = field(default=False, metadata=_batching("gather requests into batches"))
+    batching_parameters_file: Path | None = field(
+        default=None, metadata=_batching("text BatchingParameters for all models")
+    )
+    enable_per_model_batching_parameters: bool = field(
+        default=False, metadata=_batching("use batching_params.pbtxt of each version folder")
+    )
+
+    device: str = field(default="auto", metadata=_tensorflow("auto, cpu or gpu:N (ours)"))
+    per_process_gpu_memory_fraction: float = field(
+        default=0.0, metadata=_tensorflow("share of GPU memory; 0: as needed")
+    )
+    tensorflow_session_parallelism: int = field(
+        default=0, metadata=_tensorflow("threads within and between ops; 0: auto")
+    )
+    tensorflow_intra_op_parallelism: int = field(
+        default=0, metadata=_tensorflow("threads within an op; 0: auto")
+    )
+    tensorflow_inter_op_parallelism: int = field(
+        default=0, metadata=_tensorflow("ops that run at once; 0: auto")
+    )
+    tensorflow_session_config_file: Path | None = field(
+        default=None, metadata=_tensorflow("text ConfigProto")
+    )
+
+    enable_signature_method_name_check: bool = field(
+        default=False, metadata=_requests("insist on signature method names")
+    )
+    enable_serialization_as_tensor_content: bool = field(
+        default=False, metadata=_requests("answer tensors as raw bytes")
+    )
+    monitoring_config_file: Path | None = field(
+        default=None, metadata=_requests("text MonitoringConfig; needs a REST port")
+    )
+
+    token_file: Path | None = field(
+        default=None, metadata=_access("every call must carry the bearer token in this file")
+    )
+
+    name: str = field(default="", metadata=_process("the server's name in lists, logs and its process title"))
+    state_file: Path | None = field(default=None, metadata=_process("written when ready, removed at the end"))
+    log_file: Path | None = field(
+        default=None, metadata=_process("where this server's output goes, as told in the state file")
+    )
+    fingerprint: str = field(
+        default="", metadata=_process("the starter's digest of the configuration, kept in the state file")
+    )
+    lifetime: Lifetime = field(
+        default="detached", metadata=_process("what ends the server: kernel, session or detached")
+    )
+    owner_pid: int | None = field(default=None, metadata=_process("process whose end ends the server"))
+    owner_start_time: float | None = field(
+        default=None, metadata=_process("when that process started, in epoch seconds")
+    )
+    owner_timeout_seconds: float = field(default=60.0, metadata=_process("how long to outlive the owner"))
+    idle_timeout_seconds: float = field(
+        default=0.0, metadata=_process("end after so long without a request; 0: never")
+    )
+    drain_timeout_seconds: float = field(
+        default=30.0, metadata=_process("time that running requests get at the end")
+    )
+
+    def validate(self) -> None:
+        """Raise :class:`~kernel_server.errors.InvalidArgument` for settings no server can start with.
+
+        Files are not read here. The first messages are those of ``tensorflow_model_server``.
+        """
+        for broken, message in self._contradictions():
+            if broken:
+                raise InvalidArgument(message)
+        for flag in ("port", "rest_api_port"):
+            self._check_port(flag)
+
+    def _contradictions(self) -> list[tuple[bool, str]]:
+        parallelism = (
+            self.tensorflow_session_parallelism,
+            self.tensorflow_intra_op_parallelism,
+            self.tensorflow_inter_op_parallelism,
+        )
+        return [
+            (
+                self.port == 0 and self.grpc_socket_path is None,
+                "At least one of server_options.grpc_port or server_options.grpc_socket_path must be set.",
+            ),
+            (
+                self.use_alts_credentials and self.ssl_config_file is not None,
+                "Either use_alts_credentials must be false or ssl_config_file must be empty.",
+            ),
+            (
+                not self.model_base_path and self.model_config_file is None,
+                "Both server_options.model_base_path and server_options.model_config_file are empty!",
+            ),
+            (
+                self.batching_parameters_file is not None and not self.enable_batching,
+                "server_options.batching_parameters_file is set without setting "
+                "server_options.enable_batching to true.",
+            ),
+            (
+                all(threads > 0 for threads in parallelism),
+                "tensorflow_session_parallelism sets both tensorflow_intra_op_parallelism and "
+                "tensorflow_inter_op_parallelism; leave at least one of the three at 0.",
+            ),
+            (
+                not 0.0 <= self.per_process_gpu_memory_fraction <= 1.0,
+                "per_process_gpu_memory_fraction must lie between 0 and 1; "
+                f"was {self.per_process_gpu_memory_fraction}",
+            ),
+            (
+                _DEVICE.fullmatch(self.device) is None,
+                f"device must be auto, cpu or gpu:N; was {self.device}",
+            ),
+        ]
+
+    def _check_port(self, flag: str) -> None:
+        port = getattr(self, flag)
+        if port != "auto" and not 0 <= port <= _MAX_PORT:
+            raise InvalidArgument(f"{flag} must be auto or lie between 0 and {_MAX_PORT}; was {port}")
