@@ -203,7 +203,8 @@ class VersionFailed(VersionError):
     def __str__(self) -> str:
         still = "nothing" if self.live is None else f"version {self.live}"
         return (
-            f"version {self.version} of model '{self.model}' failed to load ({still} stays live): {self.message}"
+            f"version {self.version} of model '{self.model}' failed to load "
+            f"({still} stays live): {self.message}"
         )
 
 

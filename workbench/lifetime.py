@@ -19,7 +19,7 @@ Lifetime = Literal["kernel", "session", "detached"]
 this process. ``detached``: only when stopped or idle for too long."""
 
 
-def owner_of(lifetime: Lifetime) -> ProcessId | None:
+def owner_of(lifetime: str) -> ProcessId | None:
     """The process whose end ends the server, or ``None`` for nobody's.
 
     Raises :class:`InvalidSetting` for a word that is no lifetime.

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from time import monotonic, sleep
 
 import psutil
+
+POLL_SECONDS = 0.02
 
 CLOCK_TOLERANCE = 2.0
 """Seconds. Start times are computed from the boot time, which moves when the clock is corrected."""
@@ -39,3 +42,12 @@ class ProcessId:
     def alive(self) -> bool:
         """Whether the process is still running."""
         return self.find() is not None
+
+    def wait(self, timeout: float) -> bool:
+        """Whether the process is over before ``timeout`` seconds are."""
+        deadline = monotonic() + timeout
+        while self.alive:
+            if monotonic() > deadline:
+                return False
+            sleep(POLL_SECONDS)
+        return True

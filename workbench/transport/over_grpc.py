@@ -43,7 +43,9 @@ class GrpcTransport:
         Raises :class:`RequestFailed` after ``timeout`` seconds or with the server's error.
         """
         try:
-            reply: bytes = self._channel.unary_unary(path)(body, timeout=timeout, metadata=self._metadata)
+            reply: bytes = self._channel.unary_unary(path, bytes, bytes)(
+                body or b"", timeout=timeout, metadata=self._metadata
+            )
         except grpc.RpcError as error:
             raise _failure(error) from None
         return reply
@@ -53,7 +55,7 @@ class GrpcTransport:
 
         Raises :class:`RequestFailed` with the server's error.
         """
-        call = self._channel.unary_stream(path)(body, metadata=self._metadata)
+        call: Any = self._channel.unary_stream(path, bytes, bytes)(body, metadata=self._metadata)
         try:
             yield from call
         except grpc.RpcError as error:
@@ -82,8 +84,8 @@ class AsyncGrpcTransport:
         if self._channel is None:
             self._channel = grpc.aio.insecure_channel(self._target, options=channel_options(self._target))
         try:
-            call = self._channel.unary_unary(path)
-            reply: bytes = await call(body, timeout=timeout, metadata=self._metadata)
+            call = self._channel.unary_unary(path, bytes, bytes)
+            reply: bytes = await call(body or b"", timeout=timeout, metadata=self._metadata)
         except grpc.RpcError as error:
             raise _failure(error) from None
         return reply
@@ -91,7 +93,7 @@ class AsyncGrpcTransport:
     async def close(self) -> None:
         """Give the connection back. No call follows."""
         if self._channel is not None:
-            await self._channel.close()
+            await self._channel.close(None)
 
 
 def _failure(error: Any) -> RequestFailed:

@@ -45,7 +45,7 @@ _TYPED_FIELDS = {
     23: "uint64_val",
 }
 
-_STORED_AS = {
+_STORED_AS: Mapping[int, np.dtype[Any]] = {
     8: np.dtype(np.float32),
     14: np.dtype(np.uint16),
     18: np.dtype(np.float64),
@@ -78,7 +78,7 @@ def encode_predict(
     Strings are object arrays of ``bytes`` or ``str`` (sent as UTF-8) or numpy's own string arrays.
     Raises ``TypeError`` for an array whose type has no TensorFlow element type.
     """
-    parts = [_preamble(model, version, label, signature, tuple(output_filter))]
+    parts: list[bytes | memoryview] = [_preamble(model, version, label, signature, tuple(output_filter))]
     for name, array in inputs.items():
         key = _key(name)
         head, content = _tensor_parts(array)
@@ -185,8 +185,7 @@ def _typed_values(tensor: serving_pb2.Tensor, number: int, dtype: np.dtype[Any])
         values = np.empty(len(field), np.object_)
         values[:] = field
         return values
-    stored = _STORED_AS.get(number)
-    return np.array(field, dtype) if stored is None else np.array(field, stored).view(dtype)
+    return np.array(field, _STORED_AS.get(number, dtype)).view(dtype)
 
 
 def _zero(dtype: np.dtype[Any]) -> Any:
