@@ -13,7 +13,7 @@ from kernel_server.batching.batch import FULL, TIMEOUT, Batch, Piece, Task
 from kernel_server.batching.concurrency import ConcurrencyEstimate
 from kernel_server.batching.errors import ExpiredInQueue, QueueFull, QueueLacksRoom, TaskTooLarge
 from kernel_server.batching.parameters import BatchingParameters
-from kernel_server.core.servable import Array, Runner
+from kernel_server.core.servable import Array, Runner, ServableId
 from kernel_server.errors import ServingError
 from kernel_server.monitoring.statistics import QueueStatistics
 from kernel_server.monitoring.timing import TimingRecord
@@ -30,11 +30,20 @@ class BatchQueue:
     """
 
     def __init__(
-        self, scheduler: BatchScheduler, model: ModelBatching, runner: Runner, batchable: bool = True
+        self,
+        scheduler: BatchScheduler,
+        model: ModelBatching,
+        servable: ServableId,
+        signature: str,
+        runner: Runner,
+        batchable: bool,
+        statistics: QueueStatistics,
     ) -> None:
         self.model = model
+        self.servable = servable
+        self.signature = signature
         self.runner = runner
-        self.statistics = QueueStatistics()
+        self.statistics = statistics
         self.in_flight = 0
         self.timer: asyncio.TimerHandle | None = None
         self.in_rotation = False

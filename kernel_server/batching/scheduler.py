@@ -12,7 +12,8 @@ from time import perf_counter
 from kernel_server.batching.batch import DRAIN, IDLE, Batch
 from kernel_server.batching.parameters import BatchingParameters
 from kernel_server.batching.queue import BatchQueue
-from kernel_server.core.servable import Runner
+from kernel_server.core.servable import Runner, ServableId
+from kernel_server.monitoring.statistics import QueueStatistics
 
 TIMER_RESOLUTION = 0.0005
 """Seconds by which a timer may fire early: event loops count whole milliseconds."""
@@ -76,10 +77,19 @@ class BatchScheduler:
         self._pump()
         return model
 
-    def add_queue(self, name: str, runner: Runner, batchable: bool = True) -> BatchQueue:
-        """A new queue of model ``name`` whose batches are run by ``runner``."""
-        queue = BatchQueue(self, self.model(name), runner, batchable)
-        queue.model.queues.append(queue)
+    def add_queue(
+        self, servable: ServableId, signature: str, runner: Runner, batchable: bool = True
+    ) -> BatchQueue:
+        """A new queue for one signature of one version, whose batches are run by ``runner``.
+
+        Requests to a signature that is not ``batchable`` each run alone. Queues of one signature, which
+        differ by output filter, share their statistics.
+        """
+        model = self.model(servable.name)
+        same = (q.statistics for q in model.queues if (q.servable, q.signature) == (servable, signature))
+        statistics = next(same, None) or QueueStatistics()
+        queue = BatchQueue(self, model, servable, signature, runner, batchable, statistics)
+        model.queues.append(queue)
         return queue
 
     def remove_queue(self, queue: BatchQueue) -> None:

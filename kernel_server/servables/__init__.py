@@ -1,0 +1,5 @@
+"""Kinds of servable, one module each: the only places that import a model framework.
+
+A kind is found by its platform name in the entry-point group ``kernel_server.servables``; a package
+of your own adds one by declaring an entry point there.
+"""

@@ -20,7 +20,7 @@ from kernel_server.batching.errors import (
 from kernel_server.batching.parameters import BatchingParameters
 from kernel_server.batching.queue import BatchQueue
 from kernel_server.batching.scheduler import BatchScheduler
-from kernel_server.core.servable import Array
+from kernel_server.core.servable import Array, ServableId
 from kernel_server.errors import InvalidArgument
 from kernel_server.monitoring.timing import TimingRecord
 
@@ -82,7 +82,7 @@ async def occupy(queue: BatchQueue, model: Doubler) -> asyncio.Future[Sequence[A
 
 async def test_a_lone_request_does_not_wait_for_the_timeout() -> None:
     async with scheduling(BatchingParameters(batch_timeout_micros=LONG)) as scheduler:
-        queue = scheduler.add_queue("m", Doubler())
+        queue = scheduler.add_queue(ServableId("m", 1), "serving_default", Doubler())
         (answer,) = await asyncio.wait_for(submit(queue, 3.0), 10)
         assert answer.tolist() == [6.0]
         assert queue.statistics.close_reasons == {IDLE: 1}
@@ -91,7 +91,7 @@ async def test_a_lone_request_does_not_wait_for_the_timeout() -> None:
 async def test_every_caller_gets_its_own_rows() -> None:
     model = Doubler()
     async with scheduling(BatchingParameters(max_batch_size=8, num_batch_threads=1)) as scheduler:
-        queue = scheduler.add_queue("m", model)
+        queue = scheduler.add_queue(ServableId("m", 1), "serving_default", model)
         first = await occupy(queue, model)
         futures = [submit(queue, i, i + 0.5) for i in range(1, 5)]
         model.gate.set()
@@ -107,7 +107,7 @@ async def test_expecting_more_requests_waits_until_the_timeout_and_then_learns()
     parameters = BatchingParameters(max_batch_size=64, batch_timeout_micros=20_000, num_batch_threads=1)
     model = Doubler()
     async with scheduling(parameters) as scheduler:
-        queue = scheduler.add_queue("m", model)
+        queue = scheduler.add_queue(ServableId("m", 1), "serving_default", model)
         first = await occupy(queue, model)
         crowd = [submit(queue, i) for i in range(5)]
         model.gate.set()
@@ -122,7 +122,7 @@ async def test_batches_are_padded_to_allowed_sizes() -> None:
     model = Doubler()
     parameters = BatchingParameters(max_batch_size=8, allowed_batch_sizes=(4, 8), num_batch_threads=1)
     async with scheduling(parameters) as scheduler:
-        queue = scheduler.add_queue("m", model)
+        queue = scheduler.add_queue(ServableId("m", 1), "serving_default", model)
         assert (await submit(queue, 1.0, 2.0, 3.0))[0].tolist() == [2.0, 4.0, 6.0]
         assert model.sizes == [4]
         assert (queue.statistics.rows, queue.statistics.executed_rows) == (3, 4)
@@ -133,7 +133,7 @@ async def test_unequal_rows_share_a_batch_only_when_padding_is_on() -> None:
         model = Doubler()
         parameters = BatchingParameters(num_batch_threads=1, pad_variable_length_inputs=pad)
         async with scheduling(parameters) as scheduler:
-            queue = scheduler.add_queue("m", model)
+            queue = scheduler.add_queue(ServableId("m", 1), "serving_default", model)
             first = await occupy(queue, model)
             wide = queue.submit([np.array([[5.0, 6.0]])], None, TimingRecord())
             narrow = queue.submit([np.array([[7.0]])], None, TimingRecord())
@@ -150,7 +150,7 @@ async def test_large_requests_are_split_and_put_together_again() -> None:
     )
     model = Doubler()
     async with scheduling(parameters) as scheduler:
-        queue = scheduler.add_queue("m", model)
+        queue = scheduler.add_queue(ServableId("m", 1), "serving_default", model)
         values = np.arange(11, dtype=np.float32)
         (answer,) = await queue.submit([values], None, TimingRecord())
         assert answer.tolist() == (values * 2).tolist()
@@ -162,7 +162,7 @@ async def test_what_does_not_fit_is_refused_and_the_rest_still_served() -> None:
     model = Doubler()
     parameters = BatchingParameters(max_batch_size=2, max_enqueued_batches=1, num_batch_threads=1)
     async with scheduling(parameters) as scheduler:
-        queue = scheduler.add_queue("m", model)
+        queue = scheduler.add_queue(ServableId("m", 1), "serving_default", model)
         with pytest.raises(TaskTooLarge, match="Task size 3 is larger than maximum input batch size 2"):
             submit(queue, 1.0, 2.0, 3.0)
         first = await occupy(queue, model)
@@ -183,7 +183,7 @@ async def test_a_split_request_without_room_is_refused() -> None:
         max_enqueued_batches=1,
     )
     async with scheduling(parameters) as scheduler:
-        queue = scheduler.add_queue("m", Doubler())
+        queue = scheduler.add_queue(ServableId("m", 1), "serving_default", Doubler())
         with pytest.raises(QueueLacksRoom, match="task size is 5 but scheduling capacity is only 2"):
             submit(queue, 1.0, 2.0, 3.0, 4.0, 5.0)
 
@@ -198,7 +198,7 @@ async def test_a_split_request_without_room_is_refused() -> None:
 )
 async def test_inputs_without_a_common_number_of_rows_are_refused(inputs: list[Array], message: str) -> None:
     async with scheduling(BatchingParameters()) as scheduler:
-        queue = scheduler.add_queue("m", Doubler())
+        queue = scheduler.add_queue(ServableId("m", 1), "serving_default", Doubler())
         with pytest.raises(NotBatchable, match=message):
             queue.submit([np.asarray(array) for array in inputs], None, TimingRecord())
 
@@ -206,7 +206,7 @@ async def test_inputs_without_a_common_number_of_rows_are_refused(inputs: list[A
 async def test_one_bad_request_spoils_no_other() -> None:
     model = Doubler()
     async with scheduling(BatchingParameters(num_batch_threads=1)) as scheduler:
-        queue = scheduler.add_queue("m", model)
+        queue = scheduler.add_queue(ServableId("m", 1), "serving_default", model)
         first = await occupy(queue, model)
         good, bad = submit(queue, 4.0), submit(queue, -1.0)
         model.gate.set()
@@ -222,7 +222,7 @@ async def test_a_plug_in_that_raises_anything_does_not_stop_the_worker() -> None
         raise ZeroDivisionError("oops")
 
     async with scheduling(BatchingParameters(num_batch_threads=1)) as scheduler:
-        queue = scheduler.add_queue("m", broken)
+        queue = scheduler.add_queue(ServableId("m", 1), "serving_default", broken)
         for _ in range(2):
             with pytest.raises(Exception, match="ZeroDivisionError while running the model: oops"):
                 await submit(queue, 1.0)
@@ -231,7 +231,7 @@ async def test_a_plug_in_that_raises_anything_does_not_stop_the_worker() -> None
 async def test_cancelled_and_expired_requests_cost_no_compute() -> None:
     model = Doubler()
     async with scheduling(BatchingParameters(num_batch_threads=1)) as scheduler:
-        queue = scheduler.add_queue("m", model)
+        queue = scheduler.add_queue(ServableId("m", 1), "serving_default", model)
         first = await occupy(queue, model)
         gone = submit(queue, 1.0)
         gone.cancel()
@@ -251,7 +251,7 @@ async def test_cancelled_and_expired_requests_cost_no_compute() -> None:
 async def test_parameters_are_replaced_while_requests_wait_and_none_is_lost() -> None:
     model = Doubler()
     async with scheduling(BatchingParameters(max_batch_size=100, num_batch_threads=1)) as scheduler:
-        queue = scheduler.add_queue("m", model)
+        queue = scheduler.add_queue(ServableId("m", 1), "serving_default", model)
         first = await occupy(queue, model)
         before = [submit(queue, i) for i in range(3)]
         scheduler.replace("m", BatchingParameters(max_batch_size=2, num_batch_threads=1))
@@ -267,7 +267,7 @@ async def test_parameters_are_replaced_while_requests_wait_and_none_is_lost() ->
 async def test_without_batching_every_request_runs_alone() -> None:
     model = Doubler()
     async with scheduling(BatchingParameters(num_batch_threads=1), enabled=False) as scheduler:
-        queue = scheduler.add_queue("m", model)
+        queue = scheduler.add_queue(ServableId("m", 1), "serving_default", model)
         first = await occupy(queue, model)
         rest = [submit(queue, 1.0, 2.0) for _ in range(30)]
         model.gate.set()
@@ -288,7 +288,10 @@ async def test_models_take_turns_on_a_shared_thread() -> None:
         return run
 
     async with scheduling(BatchingParameters(max_batch_size=1, num_batch_threads=1)) as scheduler:
-        busy, calm = scheduler.add_queue("busy", model("busy")), scheduler.add_queue("calm", model("calm"))
+        busy, calm = (
+            scheduler.add_queue(ServableId("busy", 1), "serving_default", model("busy")),
+            scheduler.add_queue(ServableId("calm", 1), "serving_default", model("calm")),
+        )
         futures = [submit(busy, i) for i in range(6)]
         futures.append(submit(calm, 1.0))
         gate.set()
@@ -312,7 +315,7 @@ async def test_a_model_uses_no_more_threads_than_it_may() -> None:
     async with scheduling(BatchingParameters(max_batch_size=1, num_batch_threads=3)) as scheduler:
         scheduler.replace("narrow", BatchingParameters(max_batch_size=1, num_batch_threads=2))
         scheduler.replace("wide", BatchingParameters(max_batch_size=1, num_batch_threads=3))
-        queue = scheduler.add_queue("narrow", run)
+        queue = scheduler.add_queue(ServableId("narrow", 1), "serving_default", run)
         futures = [submit(queue, i) for i in range(6)]
         await until(lambda: running == 2, "two batches to run")
         gate.set()
@@ -322,7 +325,7 @@ async def test_a_model_uses_no_more_threads_than_it_may() -> None:
 
 async def test_statistics_split_the_time_of_a_request() -> None:
     async with scheduling(BatchingParameters()) as scheduler:
-        queue = scheduler.add_queue("m", Doubler())
+        queue = scheduler.add_queue(ServableId("m", 1), "serving_default", Doubler())
         record = TimingRecord()
         await queue.submit([rows(1.0)], None, record)
         record.replied()
@@ -337,7 +340,7 @@ async def test_statistics_split_the_time_of_a_request() -> None:
 async def test_draining_answers_everything() -> None:
     scheduler = BatchScheduler(BatchingParameters(batch_timeout_micros=LONG, num_batch_threads=1))
     model = Doubler()
-    queue = scheduler.add_queue("m", model)
+    queue = scheduler.add_queue(ServableId("m", 1), "serving_default", model)
     first = await occupy(queue, model)
     futures = [submit(queue, i) for i in range(4)]
     model.gate.set()

@@ -1,0 +1,232 @@
+"""Builds the server from its settings, starts it, waits for its end, drains and stops it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import time
+from pathlib import Path
+
+import uvloop
+
+from kernel_server.batching.parameters import BatchingParameters
+from kernel_server.batching.scheduler import BatchScheduler
+from kernel_server.config.batching import parse_batching_parameters
+from kernel_server.config.model_server import ModelConfig, ModelServerConfig
+from kernel_server.core.manager import Manager
+from kernel_server.core.state import State, VersionState
+from kernel_server.errors import ServingError
+from kernel_server.handlers import Handlers
+from kernel_server.handlers.batching import BatchingHandler
+from kernel_server.handlers.config_file import ConfigFile
+from kernel_server.handlers.drain import DrainHandler
+from kernel_server.handlers.metadata import MetadataHandler
+from kernel_server.handlers.models import Models
+from kernel_server.handlers.predict import PredictHandler
+from kernel_server.handlers.reload import ReloadHandler
+from kernel_server.handlers.statistics import StatisticsHandler
+from kernel_server.handlers.status import StatusHandler
+from kernel_server.lifetime import Lifetime, ProcessId
+from kernel_server.process import Addresses, ServerProcess
+from kernel_server.rest.server import RestServer
+from kernel_server.rpc.server import GrpcServer
+from kernel_server.rpc.status_codes import status_code
+from kernel_server.security.tokens import Token
+from kernel_server.servables.platforms import Platforms
+from kernel_server.servables.tensorflow_device import resolve_device
+from kernel_server.settings import Settings
+
+START_FAILED = 255
+DEFAULT_POOL_NAME = "model_server_batch_threads"
+
+_log = logging.getLogger("kernel_server")
+
+
+def run(settings: Settings) -> int:
+    """Serve until told to stop; return the exit status of the process.
+
+    A failed start prints the reason on standard output, as ``tensorflow_model_server`` does.
+    """
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname).1s %(name)s: %(message)s")
+    try:
+        uvloop.run(_serve(settings))
+    except ServingError as error:
+        print(f"Failed to start server. Error: {status_code(error).name}: {error.message}", flush=True)
+        return START_FAILED
+    return 0
+
+
+async def _serve(settings: Settings) -> None:
+    app = App(settings)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, app.request_stop, signal.Signals(number).name)
+    try:
+        await app.start()
+        await app.process.stop_requested.wait()
+    finally:
+        await app.stop()
+
+
+class App:
+    """Every part of one server, built in the order of their dependence; belongs to one event loop."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._token = Token.read(settings.token_file) if settings.token_file else None
+        self._manager = Manager(
+            num_load_threads=settings.num_load_threads,
+            num_unload_threads=settings.num_unload_threads,
+            max_num_load_retries=settings.max_num_load_retries,
+            load_retry_interval_seconds=max(0.0, settings.load_retry_interval_micros / 1e6),
+        )
+        self._models = Models(self._manager)
+        self._scheduler = BatchScheduler(_batching_parameters(settings), settings.enable_batching)
+        self._handlers = self._build_handlers()
+        lifetime = Lifetime(
+            _owner(settings), settings.owner_timeout_seconds, settings.idle_timeout_seconds, self._last_use
+        )
+        self.process = ServerProcess(settings, lifetime, resolve_device(settings.device), self._token)
+        self._grpc = GrpcServer(self._handlers, self.process, settings, self._token)
+        self._rest: RestServer | None = None
+        self._background: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Load the configured models, then open the ports, then write the state file.
+
+        Raises a ``ServingError`` that says what keeps the server from starting. A model without any
+        version yet is waited for.
+        """
+        self._manager.start()
+        self._forget_unloaded_versions()
+        config = _initial_config(self.settings)
+        loading = asyncio.create_task(self._handlers.reload.apply(config))
+        if not await self._stopped_before(loading):
+            self._handlers.reload.source.start()
+            self._start_background()
+            addresses = await self._open_ports()
+            self.process.announce(addresses, {model.name: model.base_path for model in config.models})
+            _log.info("Serving on %s", ", ".join(str(place) for place in addresses if place))
+
+    def request_stop(self, reason: str) -> None:
+        """Let the server end in order; ``reason`` goes to the log."""
+        _log.info("Stopping: %s", reason)
+        self.process.stop_requested.set()
+
+    async def stop(self) -> None:
+        """Answer what is in flight, close the ports, unload the models."""
+        grace = self.settings.drain_timeout_seconds
+        for task in self._background:
+            task.cancel()
+        abandoned = await self._handlers.drain.drain(grace)
+        if abandoned:
+            _log.warning("%d requests were not answered within %g s", abandoned, grace)
+        self.process.withdraw()
+        await asyncio.gather(self._grpc.stop(1.0), *([self._rest.stop(1.0)] if self._rest else []))
+        self._handlers.reload.source.stop()
+        self._scheduler.stop()
+        await asyncio.to_thread(self._manager.stop, grace)
+
+    def _build_handlers(self) -> Handlers:
+        settings = self.settings
+        reload = ReloadHandler(
+            self._manager,
+            self._models,
+            Platforms(settings),
+            settings.file_system_poll_wait_seconds,
+            allow_labels_for_unavailable=settings.allow_version_labels_for_unavailable_models,
+        )
+        return Handlers(
+            predict=PredictHandler(
+                self._models,
+                self._scheduler,
+                check_method_name=settings.enable_signature_method_name_check,
+            ),
+            metadata=MetadataHandler(self._models),
+            status=StatusHandler(self._manager.monitor),
+            reload=reload,
+            batching=BatchingHandler(self._scheduler, self._manager.monitor),
+            statistics=StatisticsHandler(self._scheduler),
+            drain=DrainHandler(self._models, self._scheduler),
+        )
+
+    async def _stopped_before(self, loading: asyncio.Task[None]) -> bool:
+        """Whether the server is told to stop while its first models load; raises why they do not."""
+        stopping = asyncio.create_task(self.process.stop_requested.wait())
+        await asyncio.wait((loading, stopping), return_when=asyncio.FIRST_COMPLETED)
+        if stopping.done():
+            loading.cancel()
+            return True
+        stopping.cancel()
+        loading.result()
+        return False
+
+    async def _open_ports(self) -> Addresses:
+        settings = self.settings
+        port = {"auto": 0, 0: None}.get(settings.port, settings.port)
+        grpc_address, socket = await self._grpc.start(port, settings.grpc_socket_path)
+        rest_address = None
+        if settings.rest_api_port != 0:
+            rest_port = 0 if settings.rest_api_port == "auto" else settings.rest_api_port
+            self._rest = self._make_rest(rest_port)
+            rest_address = f"http://{settings.host}:{await self._rest.start()}"
+        return Addresses(grpc_address, socket, rest_address)
+
+    def _make_rest(self, port: int) -> RestServer:
+        settings = self.settings
+        return RestServer(
+            self._handlers,
+            host=settings.host,
+            port=port,
+            token=self._token,
+            timeout_seconds=settings.rest_api_timeout_in_ms / 1000,
+            cors=settings.rest_api_enable_cors_support,
+            is_ready=lambda: not self._handlers.drain.started.is_set(),
+        )
+
+    def _start_background(self) -> None:
+        self._background.append(asyncio.create_task(self._end_with_lifetime()))
+        file, period = self.settings.model_config_file, self.settings.model_config_file_poll_wait_seconds
+        if file is not None and period > 0:
+            self._background.append(
+                asyncio.create_task(ConfigFile(file, self._handlers.reload).watch(period))
+            )
+
+    async def _end_with_lifetime(self) -> None:
+        self.request_stop(await self.process.lifetime.over())
+
+    def _last_use(self) -> float:
+        return time.monotonic() if self._scheduler.in_flight else self._models.last_request
+
+    def _forget_unloaded_versions(self) -> None:
+        loop = asyncio.get_running_loop()
+
+        def forget(state: VersionState) -> None:
+            if state.state is State.END and not loop.is_closed():
+                loop.call_soon_threadsafe(self._handlers.predict.forget, state.id)
+
+        self._manager.monitor.add_listener(forget)
+
+
+def _batching_parameters(settings: Settings) -> BatchingParameters:
+    if settings.batching_parameters_file is not None:
+        return parse_batching_parameters(settings.batching_parameters_file)
+    return BatchingParameters(thread_pool_name=DEFAULT_POOL_NAME)
+
+
+def _owner(settings: Settings) -> ProcessId | None:
+    if settings.owner_pid is None:
+        return None
+    if settings.owner_start_time is None:
+        return ProcessId.of(settings.owner_pid)
+    return ProcessId(settings.owner_pid, settings.owner_start_time)
+
+
+def _initial_config(settings: Settings) -> ModelServerConfig:
+    if settings.model_config_file is not None:
+        return ModelServerConfig.from_text(settings.model_config_file)
+    base_path = settings.model_base_path
+    if "://" not in base_path:
+        base_path = str(Path(base_path).absolute())
+    return ModelServerConfig((ModelConfig(settings.model_name, base_path),))

@@ -1,0 +1,26 @@
+"""The one set of handlers that every face translates to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kernel_server.handlers.batching import BatchingHandler
+from kernel_server.handlers.drain import DrainHandler
+from kernel_server.handlers.metadata import MetadataHandler
+from kernel_server.handlers.predict import PredictHandler
+from kernel_server.handlers.reload import ReloadHandler
+from kernel_server.handlers.statistics import StatisticsHandler
+from kernel_server.handlers.status import StatusHandler
+
+
+@dataclass(frozen=True, slots=True)
+class Handlers:
+    """Everything a client may ask of the models; see each handler."""
+
+    predict: PredictHandler
+    metadata: MetadataHandler
+    status: StatusHandler
+    reload: ReloadHandler
+    batching: BatchingHandler
+    statistics: StatisticsHandler
+    drain: DrainHandler

@@ -1,0 +1,90 @@
+"""From a request's model spec to a borrowed servable."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+from kernel_server.core.handle import ServableHandle
+from kernel_server.core.manager import Manager, ServableNotFound
+from kernel_server.errors import InvalidArgument, Unavailable
+from kernel_server.handlers.model_spec import ModelSpec
+
+
+class MissingModelName(InvalidArgument):
+    """The request names no model."""
+
+    def __init__(self) -> None:
+        super().__init__("ModelSpec has no name specified.")
+
+
+class UnknownLabel(InvalidArgument):
+    """The model has no such version label."""
+
+    def __init__(self, label: str, known: Mapping[str, int]) -> None:
+        super().__init__(f"Unrecognized servable version label: {label}")
+        self.known = known
+
+
+class ServerDraining(Unavailable):
+    """The server finishes what it has and takes nothing new."""
+
+    def __init__(self) -> None:
+        super().__init__("The server is draining before it stops; send the request to another one.")
+
+
+class Models:
+    """Resolves names, versions and labels; knows when the last request came.
+
+    :meth:`open` runs once per request on the event loop's thread.
+    """
+
+    def __init__(self, manager: Manager) -> None:
+        self._manager = manager
+        self._labels: dict[str, dict[str, int]] = {}
+        self.draining = False
+        self.last_request = time.monotonic()
+
+    def open(self, spec: ModelSpec) -> ServableHandle:
+        """Borrow the version that ``spec`` means.
+
+        Raises :class:`MissingModelName`, :class:`UnknownLabel`, ``ServableNotFound`` with what there is
+        instead, or :class:`ServerDraining`.
+        """
+        self.last_request = time.monotonic()
+        if self.draining:
+            raise ServerDraining
+        if not spec.name:
+            raise MissingModelName
+        version = spec.version if spec.label is None else self._version_of_label(spec.name, spec.label)
+        try:
+            return self._manager.handle(spec.name, version)
+        except ServableNotFound as error:
+            raise self._with_alternatives(error) from None
+
+    def replace_labels(self, labels: Mapping[str, Mapping[str, int]]) -> None:
+        """Replace the labels of all models at once."""
+        self._labels = {name: dict(versions) for name, versions in labels.items()}
+
+    def labels(self, name: str) -> Mapping[str, int]:
+        """The labels of a model, by name."""
+        return self._labels.get(name, {})
+
+    def _version_of_label(self, name: str, label: str) -> int:
+        labels = self.labels(name)
+        if label not in labels:
+            raise UnknownLabel(label, labels)
+        return labels[label]
+
+    def _with_alternatives(self, error: ServableNotFound) -> ServableNotFound:
+        names = self._manager.names()
+        versions = self._manager.available(error.name)
+        if versions:
+            hint = f"Available versions of {error.name}: {', '.join(map(str, versions))}."
+        elif error.name in self._manager.monitor.names():
+            state = self._manager.monitor.versions(error.name)[0]
+            reason = f": {state.error.message}" if state.error else ""
+            hint = f"{error.name} version {state.id.version} is {state.state.name}{reason}."
+        else:
+            hint = f"Available models: {', '.join(names) or 'none'}."
+        return error.reworded(f"{error.message}. {hint}")

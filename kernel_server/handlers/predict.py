@@ -1,0 +1,101 @@
+"""Predict: named arrays in, named arrays out, through the model's batching queue."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+from kernel_server.batching.queue import BatchQueue
+from kernel_server.batching.scheduler import BatchScheduler
+from kernel_server.core.handle import ServableHandle
+from kernel_server.core.servable import Array, Servable, ServableId
+from kernel_server.core.signature import Signature
+from kernel_server.errors import ServingError
+from kernel_server.handlers.inputs import arrange, check_filter, with_declared_shapes
+from kernel_server.handlers.model_spec import ModelSpec
+from kernel_server.handlers.models import Models
+from kernel_server.handlers.signatures import predict_signature
+from kernel_server.monitoring.timing import TimingRecord
+
+
+class PredictPlan:
+    """What is the same for every Predict of one signature with one output filter."""
+
+    __slots__ = ("names", "outputs", "queue", "signature")
+
+    def __init__(self, signature: Signature, outputs: tuple[str, ...], queue: BatchQueue) -> None:
+        self.signature = signature
+        self.names = tuple(signature.inputs)
+        self.outputs = outputs
+        self.queue = queue
+
+
+class PredictHandler:
+    """Answers Predict; :meth:`open` the model, then :meth:`run` with the decoded inputs."""
+
+    def __init__(self, models: Models, scheduler: BatchScheduler, *, check_method_name: bool = False) -> None:
+        self._models = models
+        self._scheduler = scheduler
+        self._check_method_name = check_method_name
+        self._plans: dict[Servable, dict[tuple[str, tuple[str, ...]], PredictPlan]] = {}
+        self._servables: dict[ServableId, Servable] = {}
+
+    def open(self, spec: ModelSpec) -> ServableHandle:
+        """Borrow the version that answers ``spec``; see :meth:`Models.open`."""
+        return self._models.open(spec)
+
+    async def run(
+        self,
+        handle: ServableHandle,
+        signature_name: str,
+        inputs: Mapping[str, Array],
+        output_filter: Sequence[str] = (),
+        *,
+        deadline: float | None = None,
+        record: TimingRecord,
+    ) -> dict[str, Array]:
+        """The outputs by name, or those of ``output_filter`` only.
+
+        ``deadline`` is a reading of ``time.monotonic()``; later the request leaves the queue unrun.
+        Raises the errors of :mod:`.signatures`, :mod:`.inputs` and ``batching.errors``, and what the
+        model itself refuses.
+        """
+        plan = self._plan(handle, signature_name, tuple(output_filter))
+        arrays = arrange(plan.signature, inputs)
+        future = plan.queue.submit(arrays, deadline, record)
+        try:
+            outputs = await future
+        except asyncio.CancelledError:
+            plan.queue.abandon(future)
+            raise
+        except ServingError as error:
+            raise with_declared_shapes(error, plan.signature, arrays) from error
+        return dict(zip(plan.outputs, outputs, strict=True))
+
+    def forget(self, servable_id: ServableId) -> None:
+        """Drop the queues of a version that has been unloaded."""
+        servable = self._servables.pop(servable_id, None)
+        if servable is not None:
+            for plan in self._plans.pop(servable).values():
+                self._scheduler.remove_queue(plan.queue)
+
+    def _plan(self, handle: ServableHandle, signature: str, output_filter: tuple[str, ...]) -> PredictPlan:
+        plans = self._plans.get(handle.servable)
+        if plans is None:
+            plans = self._plans[handle.servable] = {}
+            self._servables[handle.id] = handle.servable
+        plan = plans.get((signature, output_filter))
+        if plan is None:
+            plan = plans[signature, output_filter] = self._make_plan(handle, signature, output_filter)
+        return plan
+
+    def _make_plan(
+        self, handle: ServableHandle, signature_name: str, output_filter: tuple[str, ...]
+    ) -> PredictPlan:
+        signature = predict_signature(handle.servable, signature_name, self._check_method_name)
+        check_filter(signature, output_filter)
+        outputs = output_filter or tuple(signature.outputs)
+        runner = handle.servable.runner(signature.name, outputs)
+        batchable = signature.obstacle_to_batching is None
+        queue = self._scheduler.add_queue(handle.id, signature.name, runner, batchable)
+        return PredictPlan(signature, outputs, queue)

@@ -1,0 +1,130 @@
+"""Applying a model configuration: at the start, from the polled file and by request."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from kernel_server.config.model_server import ModelConfig, ModelServerConfig
+from kernel_server.core.aspired import Aspired
+from kernel_server.core.loader import LoaderFactory
+from kernel_server.core.manager import Manager
+from kernel_server.core.servable import ServableId
+from kernel_server.core.state import State, VersionState
+from kernel_server.errors import FailedPrecondition, InvalidArgument, Unknown
+from kernel_server.handlers.models import Models
+from kernel_server.servables.platforms import Platforms
+from kernel_server.sources.file_system import FileSystemSource, MonitoredModel
+
+_WAIT_SLICE = 0.2
+"""Seconds between two looks whether the caller still waits."""
+
+
+class ModelsUnavailable(Unknown):
+    """Models that are new in a configuration failed to load."""
+
+    def __init__(self, obstacles: Mapping[str, VersionState]) -> None:
+        failures = " ".join(
+            f"{{{state.id} due to error: {state.error.message if state.error else 'unloaded'}}},"
+            for state in obstacles.values()
+        )
+        super().__init__(f"{len(obstacles)} servable(s) did not become available: {{{failures} }}")
+
+
+class LabelOnUnavailableVersion(FailedPrecondition):
+    """A label may only name a version that answers requests now."""
+
+    def __init__(self, model: str, version: int) -> None:
+        super().__init__(
+            f"Request to assign label to version {version} of model {model}, "
+            "which is not currently available for inference"
+        )
+
+
+class PlatformChanged(InvalidArgument):
+    """A model keeps its platform for as long as it is configured."""
+
+    def __init__(self, model: str, old: str, new: str) -> None:
+        super().__init__(
+            f"Illegal to change a model's platform. For model {model} platform was {old} "
+            f"and new platform requested is {new}"
+        )
+
+
+class ReloadHandler:
+    """Holds the configuration in force; replaces it as a whole or not at all."""
+
+    def __init__(
+        self,
+        manager: Manager,
+        models: Models,
+        platforms: Platforms,
+        poll_seconds: float,
+        *,
+        allow_labels_for_unavailable: bool = False,
+    ) -> None:
+        self.config = ModelServerConfig()
+        self._manager = manager
+        self._models = models
+        self._platforms = platforms
+        self._allow_unavailable = allow_labels_for_unavailable
+        self._factories: dict[str, LoaderFactory] = {}
+        self._lock = asyncio.Lock()
+        self.source = FileSystemSource(self._aspire, poll_seconds)
+
+    async def apply(self, config: ModelServerConfig) -> None:
+        """Put ``config`` in force and wait until the models that are new in it are available.
+
+        Raises ``InvalidArgument`` or ``FailedPrecondition`` before anything has changed, or
+        :class:`ModelsUnavailable` when a new model could not be loaded: the configuration is in force
+        then, and the other models serve.
+        """
+        async with self._lock:
+            new = await asyncio.to_thread(self._replace, config)
+        await self._wait_until_available(new)
+
+    def _replace(self, config: ModelServerConfig) -> list[str]:
+        self._check(config)
+        factories = {
+            model.name: self._platforms.require(model.name, model.platform) for model in config.models
+        }
+        self._check_labels(config.models)
+        new = [model.name for model in config.models if model.name not in self._factories]
+        self.config, self._factories = config, {**self._factories, **factories}
+        self._models.replace_labels({model.name: model.labels for model in config.models})
+        self.source.replace(
+            MonitoredModel(model.name, Path(model.base_path), model.policy) for model in config.models
+        )
+        self._factories = factories
+        return new
+
+    def _check(self, config: ModelServerConfig) -> None:
+        config.validate()
+        platforms = {model.name: model.platform for model in self.config.models}
+        for model in config.models:
+            old = platforms.get(model.name, model.platform)
+            if old != model.platform:
+                raise PlatformChanged(model.name, old, model.platform)
+
+    def _check_labels(self, models: Sequence[ModelConfig]) -> None:
+        for model in models:
+            available = self._manager.available(model.name)
+            old = self._models.labels(model.name)
+            for label, version in model.labels.items():
+                free = self._allow_unavailable and old.get(label, version) == version
+                if version not in available and not free:
+                    raise LabelOnUnavailableVersion(model.name, version)
+
+    def _aspire(self, name: str, versions: Sequence[tuple[int, Path]]) -> None:
+        factory = self._factories[name]
+        ids = [(ServableId(name, version), path) for version, path in versions]
+        self._manager.set_aspired(name, [Aspired(id_, factory(id_, path)) for id_, path in ids])
+
+    async def _wait_until_available(self, names: Sequence[str]) -> None:
+        while names:
+            obstacles = await asyncio.to_thread(self._manager.wait_until_available, names, _WAIT_SLICE)
+            ended = {n: s for n, s in obstacles.items() if s is not None and s.state is State.END}
+            if ended and len(ended) == len(obstacles):
+                raise ModelsUnavailable(ended)
+            names = list(obstacles)

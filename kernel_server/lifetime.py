@@ -1,0 +1,85 @@
+"""When a server ends without being told: its owner is gone, or nobody uses it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import psutil
+
+_LOOK_SECONDS = 0.25
+_SAME_START = 0.05
+"""Start times of one process read on two occasions differ by less than this."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessId:
+    """A process, told apart from a later one with the same number by its start time (epoch seconds)."""
+
+    pid: int
+    start_time: float
+
+    @classmethod
+    def of(cls, pid: int) -> ProcessId:
+        """The process that has ``pid`` now; raises ``psutil.NoSuchProcess``."""
+        return cls(pid, psutil.Process(pid).create_time())
+
+    def alive(self) -> bool:
+        """Whether that very process still runs; one that only waits to be reaped does not."""
+        try:
+            process = psutil.Process(self.pid)
+            same = abs(process.create_time() - self.start_time) < _SAME_START
+            return same and process.status() != psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return False
+
+
+class Lifetime:
+    """Watches the owner and the idle time.
+
+    An owner that ends leaves ``owner_timeout`` seconds for another process to take the server over,
+    which is what a restarted notebook kernel does.
+    """
+
+    def __init__(
+        self,
+        owner: ProcessId | None,
+        owner_timeout: float,
+        idle_timeout: float,
+        last_request: Callable[[], float],
+    ) -> None:
+        self.owner = owner
+        self.owner_timeout = owner_timeout
+        self.idle_timeout = idle_timeout
+        self._last_request = last_request
+        self._orphaned_since: float | None = None
+
+    def hand_over(self, owner: ProcessId | None) -> None:
+        """Let ``owner`` keep the server from now on; ``None`` lets it run without one."""
+        self.owner = owner
+        self._orphaned_since = None
+
+    async def over(self) -> str:
+        """Return, when the time has come, why the server should end."""
+        while (reason := self._reason()) is None:
+            await asyncio.sleep(_LOOK_SECONDS)
+        return reason
+
+    def _reason(self) -> str | None:
+        now = time.monotonic()
+        if self._orphaned(now):
+            assert self.owner is not None
+            return f"its owner, process {self.owner.pid}, ended and no other took over in {self.owner_timeout:g} s"
+        if self.idle_timeout and now - self._last_request() >= self.idle_timeout:
+            return f"no request came for {self.idle_timeout:g} s"
+        return None
+
+    def _orphaned(self, now: float) -> bool:
+        if self.owner is None or self.owner.alive():
+            self._orphaned_since = None
+            return False
+        if self._orphaned_since is None:
+            self._orphaned_since = now
+        return now - self._orphaned_since >= self.owner_timeout

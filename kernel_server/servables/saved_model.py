@@ -1,0 +1,145 @@
+"""SavedModels of TensorFlow 1 and 2, run through one prepared session call per signature.
+
+Every SavedModel loads into a session: with ``mlp 784-512-512-10`` a prepared session call took a
+third of the time of the eager signature wrapper at one row. ``session.run`` itself would refuse
+shapes that TensorFlow Serving accepts; the prepared callable does not.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import tensorflow as tf
+from tensorflow.core.protobuf import config_pb2, meta_graph_pb2
+
+from kernel_server.core.loader import Loader, LoaderFactory
+from kernel_server.core.servable import Array, Runner, Servable
+from kernel_server.core.signature import Signature, TensorSpec
+from kernel_server.errors import DataLoss, NotFound, ServingError
+from kernel_server.servables.tensorflow_device import session_config
+from kernel_server.servables.tensorflow_errors import tensorflow_errors
+from kernel_server.servables.tensorflow_variables import initialize_remaining_variables
+from kernel_server.settings import Settings
+
+SAVED_MODEL_FILES = ("saved_model.pb", "saved_model.pbtxt")
+RESOURCE_FACTOR = 1.2
+"""TensorFlow Serving's estimate: a loaded model needs this many times the size of its files."""
+
+
+def platform(settings: Settings) -> LoaderFactory:
+    """The loader factory of platform ``tensorflow``; raises when the device is not there."""
+    tf.get_logger().setLevel("ERROR")
+    config = session_config(settings)
+    tags = [tag.strip() for tag in settings.saved_model_tags.split(",") if tag.strip()]
+    return lambda servable_id, directory: SavedModelLoader(directory, tags, config)
+
+
+class SavedModelLoader(Loader):
+    """Loads one version folder into a session of its own."""
+
+    def __init__(self, directory: Path, tags: Sequence[str], config: config_pb2.ConfigProto) -> None:
+        self._directory = directory
+        self._tags = list(tags)
+        self._config = config
+
+    def resource_estimate(self) -> int:
+        """TensorFlow Serving's estimate: 1.2 times the size of the files."""
+        sizes = (file.stat().st_size for file in self._directory.rglob("*") if file.is_file())
+        return int(RESOURCE_FACTOR * sum(sizes))
+
+    def load(self) -> Servable:
+        """Load graph and variables, run the initialisers, give every variable its value.
+
+        Raises ``NotFound`` without a SavedModel or without its tags, ``DataLoss`` when its files are
+        corrupt.
+        """
+        if not any((self._directory / name).is_file() for name in SAVED_MODEL_FILES):
+            raise NotFound(
+                "Could not find SavedModel .pb or .pbtxt at supplied export directory path: "
+                f"{self._directory}. Check that the version folder holds a complete export."
+            )
+        session = tf.compat.v1.Session(graph=tf.Graph(), config=self._config)
+        try:
+            with tensorflow_errors():
+                return SavedModel(session, self._load_into(session))
+        except BaseException:
+            session.close()
+            raise
+
+    def _load_into(self, session: Any) -> meta_graph_pb2.MetaGraphDef:
+        try:
+            with session.graph.as_default():
+                meta_graph = tf.compat.v1.saved_model.load(session, self._tags, str(self._directory))
+            initialize_remaining_variables(session, meta_graph, self._tags, self._directory)
+        except (ServingError, tf.errors.OpError):
+            raise
+        except RuntimeError as error:
+            if "MetaGraphDef associated with tags" not in str(error):
+                raise
+            tags = ", ".join(self._tags)
+            raise NotFound(
+                f"Could not find meta graph def matching supplied tags: {{ {tags} }}. {error}"
+            ) from error
+        except Exception as error:  # whatever the parsers of a corrupt file raise
+            raise DataLoss(f"Could not load SavedModel {self._directory}: {error}") from error
+        return meta_graph
+
+
+class SavedModel(Servable):
+    """A loaded SavedModel; sessions run from many threads at once."""
+
+    def __init__(self, session: Any, meta_graph: meta_graph_pb2.MetaGraphDef) -> None:
+        self._session = session
+        self._signatures = {
+            name: signature_from_proto(name, definition)
+            for name, definition in meta_graph.signature_def.items()
+        }
+
+    @property
+    def signatures(self) -> Mapping[str, Signature]:
+        """Every signature of the meta graph, the initialiser's pseudo-signature included."""
+        return self._signatures
+
+    def runner(self, signature: str, outputs: Sequence[str]) -> Runner:
+        """A prepared session call; see :meth:`Servable.runner`."""
+        spec = self._signatures[signature]
+        options = config_pb2.CallableOptions(
+            feed=[tensor.tensor_name for tensor in spec.inputs.values()],
+            fetch=[spec.outputs[name].tensor_name for name in outputs],
+        )
+        # The calling thread runs the graph: a hop to TensorFlow's own pool costs small models a third.
+        options.run_options.inter_op_thread_pool = -1
+        with tensorflow_errors():
+            call = self._session._make_callable_from_options(options)
+
+        def run(inputs: Sequence[Array]) -> Sequence[Array]:
+            with tensorflow_errors():
+                answer: Sequence[Array] = call(*inputs)
+            return answer
+
+        return run
+
+    def close(self) -> None:
+        """End the session, which frees its variables."""
+        self._session.close()
+
+
+def signature_from_proto(name: str, definition: meta_graph_pb2.SignatureDef) -> Signature:
+    """One ``SignatureDef`` as a :class:`Signature`."""
+    return Signature(
+        name=name,
+        inputs={key: _spec(info) for key, info in sorted(definition.inputs.items())},
+        outputs={key: _spec(info) for key, info in sorted(definition.outputs.items())},
+        method_name=definition.method_name,
+    )
+
+
+def _spec(info: meta_graph_pb2.TensorInfo) -> TensorSpec:
+    shape = info.tensor_shape
+    dims = None if shape.unknown_rank else tuple(dim.size for dim in shape.dim)
+    return TensorSpec(info.name, info.dtype, dims)

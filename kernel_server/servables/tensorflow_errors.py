@@ -1,0 +1,39 @@
+"""TensorFlow's errors as this server's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import tensorflow as tf
+
+from kernel_server import errors
+
+_BY_CODE: dict[int, type[errors.ServingError]] = {
+    tf.errors.CANCELLED: errors.Cancelled,
+    tf.errors.INVALID_ARGUMENT: errors.InvalidArgument,
+    tf.errors.OUT_OF_RANGE: errors.InvalidArgument,
+    tf.errors.DEADLINE_EXCEEDED: errors.DeadlineExceeded,
+    tf.errors.NOT_FOUND: errors.NotFound,
+    tf.errors.FAILED_PRECONDITION: errors.FailedPrecondition,
+    tf.errors.RESOURCE_EXHAUSTED: errors.ResourceExhausted,
+    tf.errors.UNAVAILABLE: errors.Unavailable,
+    tf.errors.UNIMPLEMENTED: errors.Unimplemented,
+    tf.errors.DATA_LOSS: errors.DataLoss,
+}
+
+
+@contextmanager
+def tensorflow_errors() -> Iterator[None]:
+    """Raise what TensorFlow raises inside as a :class:`~kernel_server.errors.ServingError`.
+
+    An operation that quotes bytes of the request which are not UTF-8 surfaces in Python as
+    ``UnicodeDecodeError``; the request is at fault there too.
+    """
+    try:
+        yield
+    except tf.errors.OpError as error:
+        kind = _BY_CODE.get(error.error_code, errors.Internal)
+        raise kind(error.message) from error
+    except UnicodeDecodeError as error:
+        raise errors.InvalidArgument(f"the model refused bytes that are not UTF-8: {error}") from error
