@@ -18,8 +18,7 @@ from workbench.load.result import LoadResult, Progress
 from workbench.load.sources import ClosedLoop, OpenLoop, Source
 from workbench.load.spec import LoadSpec
 from workbench.load.tally import Tally
-
-PREDICT = "/tensorflow.serving.PredictionService/Predict"
+from workbench.wire.proto_calls import PREDICT
 
 _LEAD_SECONDS = 0.02
 _DRAIN_SECONDS = 2.0

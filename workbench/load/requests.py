@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,22 +16,22 @@ from workbench.wire.codec import encode_predict
 Array = NDArray[Any]
 Answers = Mapping[str, Array]
 
+_EXPECTED = "expected/"
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RequestSet:
     """Distinct serialized ``PredictRequest`` messages that a generator cycles through.
 
-    ``expected`` holds, per model version, each output for all examples, first axis as in the inputs.
-    Request ``i`` carries the examples from ``i * rows`` on; ``rows`` is 0 when a request is one whole
-    example without a batch dimension.
+    ``expected`` holds, per model version and output, what each request should be answered: the first
+    axis counts requests.
     """
 
     bodies: tuple[bytes, ...]
-    rows: int = 1
     expected: Mapping[int, Answers] = field(default_factory=dict)
 
     @classmethod
-    def from_inputs(
+    def encode(
         cls,
         model: str,
         inputs: Mapping[str, Array],
@@ -42,51 +42,50 @@ class RequestSet:
         label: str | None = None,
         signature: str = "",
     ) -> RequestSet:
-        """Cut ``inputs`` (first axis: examples, the same number in each) into requests of ``rows`` examples.
+        """Cut ``inputs`` and ``expected`` (first axis: examples) into requests of ``rows`` examples.
 
-        Raises :class:`~workbench.errors.InvalidSetting` when the first axes disagree or are too short.
+        With ``rows=0`` each example is a whole request, without a batch dimension. Examples that do not
+        fill a request are left out. Raises :class:`~workbench.errors.InvalidSetting` when there are not
+        enough, or not the same number everywhere.
         """
-        expected = expected or {}
-        examples = _common_length(inputs, expected)
-        count = examples // max(rows, 1) if inputs else 1
-        if count == 0:
-            raise InvalidSetting("inputs", f"{examples} examples", f"one request needs {max(rows, 1)}")
+        answers = expected or {}
+        count = _examples(inputs, answers) // max(rows, 1) if inputs else 1
+        if not count:
+            raise InvalidSetting("inputs", ", ".join(inputs), f"one request needs {max(rows, 1)} examples")
+        cut = {name: _cut(array, count, rows) for name, array in inputs.items()}
         bodies = tuple(
             encode_predict(
                 model,
-                {name: np.asarray(array[part]) for name, array in inputs.items()},
+                {name: np.asarray(parts[request]) for name, parts in cut.items()},
                 version=version,
                 label=label,
                 signature=signature,
             )
-            for part in _parts(count, rows)
+            for request in range(count)
         )
-        return cls(bodies, rows, expected)
-
-    def __len__(self) -> int:
-        return len(self.bodies)
+        return cls(
+            bodies,
+            {
+                version: {name: _cut(array, count, rows) for name, array in outputs.items()}
+                for version, outputs in answers.items()
+            },
+        )
 
     def answers(self, version: int, request: int) -> Answers:
         """What that version should answer to that request."""
-        part = _part(request, self.rows)
-        return {name: array[part] for name, array in self.expected[version].items()}
+        return {name: array[request] for name, array in self.expected[version].items()}
 
     def save(self, path: Path) -> None:
         """Write an ``.npz`` file that :meth:`load` reads in another process."""
         arrays = {
-            f"expected/{version}/{name}": _storable(array)
+            f"{_EXPECTED}{version}/{name}": _storable(array)
             for version, answers in self.expected.items()
             for name, array in answers.items()
         }
+        arrays["bodies"] = np.frombuffer(b"".join(self.bodies), np.uint8)
+        arrays["ends"] = np.cumsum([len(body) for body in self.bodies])
         with path.open("wb") as file:
-            np.savez(
-                file,
-                allow_pickle=False,
-                rows=self.rows,
-                bodies=np.frombuffer(b"".join(self.bodies), np.uint8),
-                ends=np.cumsum([len(body) for body in self.bodies]),
-                **arrays,
-            )
+            np.savez(file, allow_pickle=False, **arrays)
 
     @classmethod
     def load(cls, path: Path) -> RequestSet:
@@ -95,12 +94,16 @@ class RequestSet:
         with np.load(path, allow_pickle=False) as stored:
             bodies, ends = stored["bodies"].tobytes(), stored["ends"].tolist()
             for key in stored.files:
-                if key.startswith("expected/"):
-                    _, version, name = key.split("/", 2)
+                if key.startswith(_EXPECTED):
+                    version, name = key.removeprefix(_EXPECTED).split("/", 1)
                     expected.setdefault(int(version), {})[name] = stored[key]
-            starts = [0, *ends[:-1]]
-            cut = tuple(bodies[start:end] for start, end in zip(starts, ends, strict=True))
-            return cls(cut, int(stored["rows"]), expected)
+        starts = [0, *ends[:-1]]
+        return cls(tuple(bodies[start:end] for start, end in zip(starts, ends, strict=True)), expected)
+
+
+def _cut(array: Array, count: int, rows: int) -> Array:
+    """One element per request: of ``rows`` examples, or the example itself."""
+    return array[: count * rows].reshape(count, rows, *array.shape[1:]) if rows else array
 
 
 def _storable(array: Array) -> Array:
@@ -113,24 +116,15 @@ def _storable(array: Array) -> Array:
     return array
 
 
-def _parts(count: int, rows: int) -> Iterator[int | slice]:
-    return (_part(request, rows) for request in range(count))
-
-
-def _part(request: int, rows: int) -> int | slice:
-    return slice(request * rows, (request + 1) * rows) if rows else request
-
-
-def _common_length(inputs: Mapping[str, Array], expected: Mapping[int, Answers]) -> int:
+def _examples(inputs: Mapping[str, Array], expected: Mapping[int, Answers]) -> int:
     lengths = {f"input '{name}'": _length(array) for name, array in inputs.items()}
     for version, answers in expected.items():
-        lengths |= {
-            f"output '{name}' of version {version}": _length(array) for name, array in answers.items()
-        }
+        for name, array in answers.items():
+            lengths[f"output '{name}' of version {version}"] = _length(array)
     if len(set(lengths.values())) > 1:
         told = ", ".join(f"{what} has {length}" for what, length in lengths.items())
         raise InvalidSetting("inputs", told, "the first axis must have the same length everywhere")
-    return min(lengths.values(), default=0)
+    return next(iter(lengths.values()))
 
 
 def _length(array: Array) -> int:
