@@ -1,0 +1,19 @@
+"""Where Prometheus finds the metrics, from a text-proto file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from kernel_server.config.config_files_pb2 import MonitoringConfig
+from kernel_server.config.text_format import read_text_proto
+
+DEFAULT_PROMETHEUS_PATH = "/monitoring/prometheus/metrics"
+
+
+def read_prometheus_path(path: Path) -> str | None:
+    """The REST path of the metrics, or ``None`` when the file does not enable them.
+
+    Raises :class:`~kernel_server.config.text_format.InvalidTextProto`.
+    """
+    config = read_text_proto(path, MonitoringConfig).prometheus_config
+    return (config.path or DEFAULT_PROMETHEUS_PATH) if config.enable else None
