@@ -39,7 +39,7 @@ _HOMES = {
     "load_ipython_extension": "workbench.magics",
     "panel": "workbench.widgets",
     "plot": "workbench.plots",
-    "sweep": "workbench.sweep",
+    "sweep": "workbench.sweeps",
     "unload_ipython_extension": "workbench.magics",
 }
 

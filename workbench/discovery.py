@@ -109,5 +109,6 @@ def _ask(record: Record) -> Found | None:
 def _forget(folder: ServerFolder, record: Record) -> None:
     """Delete what the run left, unless a new one is being started in its place."""
     with folder.locked(wait=False) as got:
-        if got and read_record(folder.state) == record:
+        left = read_record(folder.state) if got else None
+        if left is not None and left.process == record.process:
             folder.remove_run()

@@ -110,7 +110,8 @@ def stop(record: Record, folder: ServerFolder, timeout: float) -> Stopped:
     how: Literal["drained", "terminated", "killed", "already gone"] = "already gone"
     if record.process.alive:
         how = "drained" if _drained(record, timeout) else _end(record.process)
-    if read_record(folder.state) in (record, None):
+    left = read_record(folder.state)
+    if left is None or left.process == record.process:
         folder.remove_run()
     return Stopped(record.pid, how, monotonic() - start)
 
