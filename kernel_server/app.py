@@ -6,17 +6,15 @@ import asyncio
 import logging
 import signal
 import time
-from pathlib import Path
 
 import uvloop
 
 from kernel_server.batching.parameters import BatchingParameters
 from kernel_server.batching.scheduler import BatchScheduler
-from kernel_server.config.batching import parse_batching_parameters
-from kernel_server.config.model_server import ModelConfig, ModelServerConfig
+from kernel_server.config.batching import read_batching_parameters
+from kernel_server.config.model_server import ModelServerConfig
 from kernel_server.core.manager import Manager
 from kernel_server.core.state import State, VersionState
-from kernel_server.errors import ServingError
 from kernel_server.handlers import Handlers
 from kernel_server.handlers.batching import BatchingHandler
 from kernel_server.handlers.config_file import ConfigFile
@@ -31,13 +29,12 @@ from kernel_server.lifetime import Lifetime, ProcessId
 from kernel_server.process import Addresses, ServerProcess
 from kernel_server.rest.server import RestServer
 from kernel_server.rpc.server import GrpcServer
-from kernel_server.rpc.status_codes import status_code
+from kernel_server.security.tls import server_credentials
 from kernel_server.security.tokens import Token
 from kernel_server.servables.platforms import Platforms
 from kernel_server.servables.tensorflow_device import resolve_device
-from kernel_server.settings import Settings
+from kernel_server.settings import Port, Settings
 
-START_FAILED = 255
 DEFAULT_POOL_NAME = "model_server_batch_threads"
 
 _log = logging.getLogger("kernel_server")
@@ -46,14 +43,10 @@ _log = logging.getLogger("kernel_server")
 def run(settings: Settings) -> int:
     """Serve until told to stop; return the exit status of the process.
 
-    A failed start prints the reason on standard output, as ``tensorflow_model_server`` does.
+    Raises a ``ServingError`` that says what kept the server from starting.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname).1s %(name)s: %(message)s")
-    try:
-        uvloop.run(_serve(settings))
-    except ServingError as error:
-        print(f"Failed to start server. Error: {status_code(error).name}: {error.message}", flush=True)
-        return START_FAILED
+    uvloop.run(_serve(settings))
     return 0
 
 
@@ -100,7 +93,7 @@ class App:
         """
         self._manager.start()
         self._forget_unloaded_versions()
-        config = _initial_config(self.settings)
+        config = ModelServerConfig.from_settings(self.settings)
         loading = asyncio.create_task(self._handlers.reload.apply(config))
         if not await self._stopped_before(loading):
             self._handlers.reload.source.start()
@@ -164,14 +157,15 @@ class App:
 
     async def _open_ports(self) -> Addresses:
         settings = self.settings
-        port = {"auto": 0, 0: None}.get(settings.port, settings.port)
-        grpc_address, socket = await self._grpc.start(port, settings.grpc_socket_path)
-        rest_address = None
-        if settings.rest_api_port != 0:
-            rest_port = 0 if settings.rest_api_port == "auto" else settings.rest_api_port
-            self._rest = self._make_rest(rest_port)
-            rest_address = f"http://{settings.host}:{await self._rest.start()}"
-        return Addresses(grpc_address, socket, rest_address)
+        credentials = server_credentials(settings.ssl_config_file) if settings.ssl_config_file else None
+        grpc_address, socket = await self._grpc.start(
+            _bindable(settings.port), settings.grpc_socket_path, credentials
+        )
+        rest_port = _bindable(settings.rest_api_port)
+        if rest_port is None:
+            return Addresses(grpc_address, socket)
+        self._rest = self._make_rest(rest_port)
+        return Addresses(grpc_address, socket, f"http://{settings.host}:{await self._rest.start()}")
 
     def _make_rest(self, port: int) -> RestServer:
         settings = self.settings
@@ -179,7 +173,7 @@ class App:
             self._handlers,
             host=settings.host,
             port=port,
-            token=self._token,
+            token=self._token.secret if self._token else None,
             timeout_seconds=settings.rest_api_timeout_in_ms / 1000,
             cors=settings.rest_api_enable_cors_support,
             is_ready=lambda: not self._handlers.drain.started.is_set(),
@@ -211,8 +205,15 @@ class App:
 
 def _batching_parameters(settings: Settings) -> BatchingParameters:
     if settings.batching_parameters_file is not None:
-        return parse_batching_parameters(settings.batching_parameters_file)
+        return read_batching_parameters(settings.batching_parameters_file)
     return BatchingParameters(thread_pool_name=DEFAULT_POOL_NAME)
+
+
+def _bindable(port: Port) -> int | None:
+    """The port as ``bind`` takes it: 0 for any, ``None`` for not at all."""
+    if port == "auto":
+        return 0
+    return port or None
 
 
 def _owner(settings: Settings) -> ProcessId | None:
@@ -221,12 +222,3 @@ def _owner(settings: Settings) -> ProcessId | None:
     if settings.owner_start_time is None:
         return ProcessId.of(settings.owner_pid)
     return ProcessId(settings.owner_pid, settings.owner_start_time)
-
-
-def _initial_config(settings: Settings) -> ModelServerConfig:
-    if settings.model_config_file is not None:
-        return ModelServerConfig.from_text(settings.model_config_file)
-    base_path = settings.model_base_path
-    if "://" not in base_path:
-        base_path = str(Path(base_path).absolute())
-    return ModelServerConfig((ModelConfig(settings.model_name, base_path),))

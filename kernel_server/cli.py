@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import MISSING, Field, fields
@@ -39,6 +40,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     settings = parse(argv)
     try:
         settings.validate()
+        # TensorFlow reads this when it is imported; its informational lines would bury the server's own.
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
         # Imports TensorFlow, which --help and a refused configuration need not wait for.
         from kernel_server.app import run
 

@@ -25,6 +25,8 @@ that raises them and build their message from those arguments.
 
 from __future__ import annotations
 
+from typing import Self
+
 
 class ServingError(Exception):
     """Root of every error this package raises on purpose."""
@@ -33,6 +35,13 @@ class ServingError(Exception):
     def message(self) -> str:
         """The text a client sees."""
         return str(self.args[0]) if self.args else type(self).__name__
+
+    def reworded(self, message: str) -> Self:
+        """This error with a fuller message and the same attributes."""
+        copy = type(self).__new__(type(self), message)
+        copy.__dict__.update(self.__dict__)
+        copy.args = (message,)
+        return copy
 
 
 class InvalidArgument(ServingError):

@@ -63,21 +63,25 @@ class Lifetime:
 
     async def over(self) -> str:
         """Return, when the time has come, why the server should end."""
-        while (reason := self._reason()) is None:
+        while True:
+            reason = self._reason()
+            if reason is not None:
+                return reason
             await asyncio.sleep(_LOOK_SECONDS)
-        return reason
 
     def _reason(self) -> str | None:
         now = time.monotonic()
-        if self._orphaned(now):
-            assert self.owner is not None
-            return f"its owner, process {self.owner.pid}, ended and no other took over in {self.owner_timeout:g} s"
+        if self.owner is not None and self._orphaned(self.owner, now):
+            return (
+                f"its owner, process {self.owner.pid}, ended and no other "
+                f"took over in {self.owner_timeout:g} s"
+            )
         if self.idle_timeout and now - self._last_request() >= self.idle_timeout:
             return f"no request came for {self.idle_timeout:g} s"
         return None
 
-    def _orphaned(self, now: float) -> bool:
-        if self.owner is None or self.owner.alive():
+    def _orphaned(self, owner: ProcessId, now: float) -> bool:
+        if owner.alive():
             self._orphaned_since = None
             return False
         if self._orphaned_since is None:

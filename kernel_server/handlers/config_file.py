@@ -27,7 +27,7 @@ class ConfigFile:
             await asyncio.sleep(period)
             try:
                 config = ModelServerConfig.from_text(self._path)
-                if config != self._reload.config:
+                if config is not None and config != self._reload.config:
                     await self._reload.apply(config)
                 complaint = ""
             except ServingError as error:

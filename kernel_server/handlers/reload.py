@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from kernel_server.config.model_server import ModelConfig, ModelServerConfig
@@ -11,25 +11,15 @@ from kernel_server.core.aspired import Aspired
 from kernel_server.core.loader import LoaderFactory
 from kernel_server.core.manager import Manager
 from kernel_server.core.servable import ServableId
-from kernel_server.core.state import State, VersionState
-from kernel_server.errors import FailedPrecondition, InvalidArgument, Unknown
+from kernel_server.core.state import State
+from kernel_server.core.status_text import ModelsUnavailable
+from kernel_server.errors import FailedPrecondition, InvalidArgument
 from kernel_server.handlers.models import Models
 from kernel_server.servables.platforms import Platforms
 from kernel_server.sources.file_system import FileSystemSource, MonitoredModel
 
 _WAIT_SLICE = 0.2
 """Seconds between two looks whether the caller still waits."""
-
-
-class ModelsUnavailable(Unknown):
-    """Models that are new in a configuration failed to load."""
-
-    def __init__(self, obstacles: Mapping[str, VersionState]) -> None:
-        failures = " ".join(
-            f"{{{state.id} due to error: {state.error.message if state.error else 'unloaded'}}},"
-            for state in obstacles.values()
-        )
-        super().__init__(f"{len(obstacles)} servable(s) did not become available: {{{failures} }}")
 
 
 class LabelOnUnavailableVersion(FailedPrecondition):
@@ -77,12 +67,13 @@ class ReloadHandler:
         """Put ``config`` in force and wait until the models that are new in it are available.
 
         Raises ``InvalidArgument`` or ``FailedPrecondition`` before anything has changed, or
-        :class:`ModelsUnavailable` when a new model could not be loaded: the configuration is in force
+        ``ModelsUnavailable`` when a new model could not be loaded: the configuration is in force
         then, and the other models serve.
         """
+        first = not self._factories
         async with self._lock:
             new = await asyncio.to_thread(self._replace, config)
-        await self._wait_until_available(new)
+        await self._wait_until_available(new, "servable(s)" if first else "model(s)")
 
     def _replace(self, config: ModelServerConfig) -> list[str]:
         self._check(config)
@@ -121,10 +112,10 @@ class ReloadHandler:
         ids = [(ServableId(name, version), path) for version, path in versions]
         self._manager.set_aspired(name, [Aspired(id_, factory(id_, path)) for id_, path in ids])
 
-    async def _wait_until_available(self, names: Sequence[str]) -> None:
+    async def _wait_until_available(self, names: Sequence[str], noun: str) -> None:
         while names:
             obstacles = await asyncio.to_thread(self._manager.wait_until_available, names, _WAIT_SLICE)
             ended = {n: s for n, s in obstacles.items() if s is not None and s.state is State.END}
             if ended and len(ended) == len(obstacles):
-                raise ModelsUnavailable(ended)
+                raise ModelsUnavailable(ended, noun)
             names = list(obstacles)

@@ -72,14 +72,13 @@ class PredictBody:
         return InvalidArgument(f"JSON Value: {echo(self._document)} {problem}")
 
     def _only_numbers(self) -> bool:
-        """Whether all leaves must be numbers, seen from the text; may say no without reason.
+        """Whether all lists must hold numbers only, seen from the text; may say no without reason.
 
-        A tenth of the price of looking at every value: strings need quotes, and ``true``, ``false``
-        and ``null`` need an r or an l.
+        A twentieth of the price of looking at every value: strings need quotes, and ``true``, ``false``
+        and ``null`` need an r or an l, all of them behind the first bracket.
         """
-        strings = len(self._document) + ("signature_name" in self._document)
-        text = self._text
-        return b"l" not in text and b"r" not in text and text.count(b'"') == 2 * strings
+        text, start = self._text, self._text.find(b"[")
+        return text.find(b'"', start) < 0 and text.find(b"l", start) < 0 and text.find(b"r", start) < 0
 
 
 def _columns(value: object, signature: Signature, *, only_numbers: bool) -> dict[str, Array]:

@@ -43,9 +43,20 @@ def encode(outputs: Mapping[str, Array], *, in_rows: bool) -> bytes:
     _check_types(outputs)
     if in_rows:
         _check_rows(outputs)
-    if all(map(_is_plain, outputs.values())):
-        arrays = {name: _contiguous(array) for name, array in outputs.items()}
-        return orjson.dumps(_arrange(arrays, in_rows), option=orjson.OPT_SERIALIZE_NUMPY)
+    quick = _quickly(outputs, in_rows)
+    return _exactly(outputs, in_rows) if quick is None else quick
+
+
+def _quickly(outputs: Mapping[str, Array], in_rows: bool) -> bytes | None:
+    """What orjson writes, unless it would write it differently: strings, NaN and infinities."""
+    if any(array.dtype.kind == "O" for array in outputs.values()):
+        return None
+    arrays = {name: _contiguous(array) for name, array in outputs.items()}
+    text = orjson.dumps(_arrange(arrays, in_rows), option=orjson.OPT_SERIALIZE_NUMPY)
+    return None if b"null" in text else text
+
+
+def _exactly(outputs: Mapping[str, Array], in_rows: bool) -> bytes:
     values = {name: _values(name, array) for name, array in outputs.items()}
     text = json.dumps(_arrange(values, in_rows), ensure_ascii=False, separators=(",", ":"))
     return text.encode(errors="surrogateescape")
@@ -77,11 +88,6 @@ def _arrange(columns: Mapping[str, Iterable[Any]], in_rows: bool) -> dict[str, o
     if not in_rows:
         return {key: columns}
     return {key: [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]}
-
-
-def _is_plain(array: Array) -> bool:
-    """Whether orjson writes every value as TensorFlow Serving does; it writes NaN as null."""
-    return array.dtype.kind in "iub" or (array.dtype.kind == "f" and bool(np.isfinite(array).all()))
 
 
 def _contiguous(array: Array) -> Any:

@@ -54,12 +54,13 @@ _JSON_TYPES = {
 def quick_array(value: object, dtype: DataType, *, only_numbers: bool) -> Array | None:
     """``value`` as an array of ``dtype``, or ``None`` when that needs a closer look.
 
-    ``only_numbers`` tells that every leaf of ``value`` is known to be a JSON number.
+    ``only_numbers`` tells that lists are known to hold numbers and lists only.
     """
     if dtype in _ALWAYS_WALKED:
         return None
     try:
-        if (only_numbers and dtype in _FLOATS) or _leaf_types(value) <= _LEAF_TYPES.get(dtype, frozenset()):
+        known = only_numbers and isinstance(value, list) and dtype in _FLOATS
+        if known or _leaf_types(value) <= _LEAF_TYPES.get(dtype, frozenset()):
             return _array(value, dtype)
     except (ValueError, TypeError, OverflowError):
         pass

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 
-import grpc
-
 from kernel_server.errors import ServingError
 from kernel_server.handlers import Handlers
 from kernel_server.lifetime import ProcessId
@@ -14,7 +12,7 @@ from kernel_server.process import ServerProcess
 from kernel_server.rpc import control_messages as messages
 from kernel_server.rpc import control_pb2 as pb
 from kernel_server.rpc.router import Methods, streaming, unary
-from kernel_server.rpc.status_codes import abort
+from kernel_server.rpc.status_codes import Context, abort
 
 SERVICE = "kernel_server.control.v1.Control"
 
@@ -44,18 +42,14 @@ class ControlService:
             prefix + "Stop": unary(self.stop, pb.StopRequest),
         }
 
-    async def get_batching(
-        self, request: pb.GetBatchingRequest, context: grpc.aio.ServicerContext
-    ) -> pb.Batching:
+    async def get_batching(self, request: pb.GetBatchingRequest, context: Context) -> pb.Batching:
         """The parameters in force for one model."""
         try:
             return messages.batching(self._handlers.batching.get(request.model))
         except ServingError as error:
             await abort(context, error)
 
-    async def replace_batching(
-        self, request: pb.ReplaceBatchingRequest, context: grpc.aio.ServicerContext
-    ) -> pb.Batching:
+    async def replace_batching(self, request: pb.ReplaceBatchingRequest, context: Context) -> pb.Batching:
         """Replace the fields that are given; acts from the next batch on."""
         expected = request.expected_generation if request.HasField("expected_generation") else None
         try:
@@ -66,14 +60,12 @@ class ControlService:
             await abort(context, error)
         return messages.batching(state)
 
-    async def get_statistics(
-        self, request: pb.GetStatisticsRequest, context: grpc.aio.ServicerContext
-    ) -> pb.Statistics:
+    async def get_statistics(self, request: pb.GetStatisticsRequest, context: Context) -> pb.Statistics:
         """One reading of the counters."""
         return messages.statistics(self._handlers.statistics.read(request.model), self._process)
 
     async def watch_statistics(
-        self, request: pb.WatchStatisticsRequest, context: grpc.aio.ServicerContext
+        self, request: pb.WatchStatisticsRequest, context: Context
     ) -> AsyncIterator[pb.Statistics]:
         """A reading at once and then one per period, until the caller or the server goes."""
         period = max(_SHORTEST_PERIOD_MS, request.period_ms or _DEFAULT_PERIOD_MS) / 1000
@@ -82,32 +74,28 @@ class ControlService:
             await asyncio.sleep(period)
 
     async def get_model_config(
-        self, request: pb.GetModelConfigRequest, context: grpc.aio.ServicerContext
+        self, request: pb.GetModelConfigRequest, context: Context
     ) -> pb.ModelConfiguration:
         """The model configuration in force."""
         config = self._handlers.reload.config.to_proto()
         return pb.ModelConfiguration(model_server_config=config.SerializeToString())
 
-    async def get_server_info(
-        self, request: pb.GetServerInfoRequest, context: grpc.aio.ServicerContext
-    ) -> pb.ServerInfo:
+    async def get_server_info(self, request: pb.GetServerInfoRequest, context: Context) -> pb.ServerInfo:
         """The process itself."""
         return self._server_info()
 
-    async def set_owner(
-        self, request: pb.SetOwnerRequest, context: grpc.aio.ServicerContext
-    ) -> pb.ServerInfo:
+    async def set_owner(self, request: pb.SetOwnerRequest, context: Context) -> pb.ServerInfo:
         """Hand the server to another owner."""
         owner = request.owner if request.HasField("owner") else None
         self._process.hand_over(ProcessId(owner.pid, owner.start_time) if owner else None)
         return self._server_info()
 
-    async def drain(self, request: pb.DrainRequest, context: grpc.aio.ServicerContext) -> pb.DrainResponse:
+    async def drain(self, request: pb.DrainRequest, context: Context) -> pb.DrainResponse:
         """Refuse new requests; answer when those in flight are answered."""
         abandoned = await self._handlers.drain.drain(request.timeout_seconds or _DEFAULT_DRAIN_SECONDS)
         return pb.DrainResponse(abandoned=abandoned)
 
-    async def stop(self, request: pb.StopRequest, context: grpc.aio.ServicerContext) -> pb.StopResponse:
+    async def stop(self, request: pb.StopRequest, context: Context) -> pb.StopResponse:
         """Drain, then let the process end once this answer is out."""
         await self._handlers.drain.drain(request.timeout_seconds or _DEFAULT_DRAIN_SECONDS)
         self._process.stop_requested.set()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import grpc
 from tensorflow_serving.apis import get_model_status_pb2, model_management_pb2
 
 from kernel_server.config.model_server import ModelServerConfig
@@ -11,7 +10,7 @@ from kernel_server.errors import InvalidArgument, ServingError
 from kernel_server.handlers import Handlers
 from kernel_server.rpc.model_specs import from_proto
 from kernel_server.rpc.router import Methods, unary
-from kernel_server.rpc.status_codes import abort, status_code, status_message
+from kernel_server.rpc.status_codes import Context, abort, status_code, status_message
 
 SERVICE = "tensorflow.serving.ModelService"
 
@@ -34,7 +33,7 @@ class ModelService:
         }
 
     async def get_model_status(
-        self, request: get_model_status_pb2.GetModelStatusRequest, context: grpc.aio.ServicerContext
+        self, request: get_model_status_pb2.GetModelStatusRequest, context: Context
     ) -> get_model_status_pb2.GetModelStatusResponse:
         """The state of a model's versions, highest first."""
         try:
@@ -46,7 +45,7 @@ class ModelService:
         )
 
     async def reload(
-        self, request: model_management_pb2.ReloadConfigRequest, context: grpc.aio.ServicerContext
+        self, request: model_management_pb2.ReloadConfigRequest, context: Context
     ) -> model_management_pb2.ReloadConfigResponse:
         """Apply a model configuration; answers when the models that are new to it are available."""
         try:

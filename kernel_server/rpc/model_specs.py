@@ -22,7 +22,7 @@ class NamesModel(Protocol):
 
     model_spec: model_pb2.ModelSpec
 
-    def HasField(self, field_name: str) -> bool:
+    def HasField(self, field_name: str) -> bool:  # noqa: N802 - protobuf's name
         """Whether the field is set."""
 
 

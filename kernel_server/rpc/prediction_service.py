@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import lru_cache
 
-import grpc
 from tensorflow_serving.apis import get_model_metadata_pb2, predict_pb2
 
 from kernel_server.core.servable import Array, ServableId
@@ -15,7 +14,7 @@ from kernel_server.monitoring.timing import TimingRecord
 from kernel_server.rpc.model_specs import from_proto
 from kernel_server.rpc.router import Methods, unary
 from kernel_server.rpc.signature_defs import signature_def_map
-from kernel_server.rpc.status_codes import abort
+from kernel_server.rpc.status_codes import Context, abort
 from kernel_server.rpc.tensors import decode_tensor, delimited, encode_tensor, varint
 
 SERVICE = "tensorflow.serving.PredictionService"
@@ -39,7 +38,7 @@ class PredictionService:
             ),
         }
 
-    async def predict(self, request: predict_pb2.PredictRequest, context: grpc.aio.ServicerContext) -> bytes:
+    async def predict(self, request: predict_pb2.PredictRequest, context: Context) -> bytes:
         """Answer one PredictRequest with the bytes of its PredictResponse."""
         record = TimingRecord()
         try:
@@ -57,8 +56,8 @@ class PredictionService:
         return reply
 
     async def get_model_metadata(
-        self, request: get_model_metadata_pb2.GetModelMetadataRequest, context: grpc.aio.ServicerContext
-    ) -> bytes:
+        self, request: get_model_metadata_pb2.GetModelMetadataRequest, context: Context
+    ) -> get_model_metadata_pb2.GetModelMetadataResponse:
         """Answer the signatures of a version."""
         try:
             _check_metadata_fields(request.metadata_field)
@@ -69,7 +68,7 @@ class PredictionService:
         reply.model_spec.name = servable.name
         reply.model_spec.version.value = servable.version
         reply.metadata[_SIGNATURE_DEF].Pack(signature_def_map(signatures))
-        return reply.SerializeToString()
+        return reply
 
 
 def _check_metadata_fields(fields: list[str]) -> None:

@@ -1,12 +1,15 @@
-"""This server's errors as gRPC status codes and messages."""
+"""The server's errors as gRPC status codes and messages."""
 
 from __future__ import annotations
 
-from typing import NoReturn
+from typing import Any, NoReturn, TypeAlias
 
 import grpc
 
 from kernel_server import errors
+
+Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
+"""The call being answered."""
 
 _CODES: dict[type[errors.ServingError], grpc.StatusCode] = {
     errors.InvalidArgument: grpc.StatusCode.INVALID_ARGUMENT,
@@ -47,7 +50,7 @@ def status_message(error: errors.ServingError) -> str:
     return encoded[: LONGEST_MESSAGE - len(_CUT_MARK)].decode(errors="ignore") + _CUT_MARK
 
 
-async def abort(context: grpc.aio.ServicerContext, error: errors.ServingError) -> NoReturn:
+async def abort(context: Context, error: errors.ServingError) -> NoReturn:
     """End the call with the status of ``error``."""
     await context.abort(status_code(error), status_message(error))
     raise AssertionError("context.abort always raises")

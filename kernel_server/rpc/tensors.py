@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from google.protobuf.internal.encoder import _VarintBytes as varint  # type: ignore[attr-defined]
 from tensorflow.core.framework import tensor_pb2
 
 from kernel_server.core.dtypes import DataType
@@ -44,6 +43,7 @@ _MEMORY_IS_PACKED = frozenset((DataType.FLOAT, DataType.DOUBLE, DataType.COMPLEX
 _SIXTEEN_BIT = frozenset((DataType.HALF, DataType.BFLOAT16))
 _DTYPES = {int(member): member.numpy for member in _TYPED_FIELDS}
 _TENSOR_CONTENT = 4
+_SMALL = [bytes([number]) for number in range(128)]
 
 
 class MalformedTensor(InvalidArgument):
@@ -132,7 +132,8 @@ def encode_tensor(array: Array, as_content: bool = False) -> bytes:
 def _encode_values(array: Array, kind: DataType) -> bytes:
     field, _ = _TYPED_FIELDS[kind]
     values = array.ravel().view(np.uint16) if kind in _SIXTEEN_BIT else array.ravel()
-    return tensor_pb2.TensorProto(**{field: values.tolist()}).SerializeToString()
+    encoded: bytes = tensor_pb2.TensorProto(**{field: values.tolist()}).SerializeToString()
+    return encoded
 
 
 def _encode_shape(shape: Sequence[int]) -> bytes:
@@ -147,6 +148,18 @@ def _memory(array: Array) -> bytes:
 
 def _as_bytes(text: object) -> bytes:
     return text if isinstance(text, bytes) else str(text).encode()
+
+
+def varint(number: int) -> bytes:
+    """A non-negative number in protobuf's variable-length encoding."""
+    if number < 128:
+        return _SMALL[number]
+    encoded = bytearray()
+    while number > 127:
+        encoded.append(number & 127 | 128)
+        number >>= 7
+    encoded.append(number)
+    return bytes(encoded)
 
 
 def delimited(field: int, payload: bytes) -> bytes:

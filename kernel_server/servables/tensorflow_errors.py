@@ -1,4 +1,4 @@
-"""TensorFlow's errors as this server's."""
+"""TensorFlow's errors as errors of the server."""
 
 from __future__ import annotations
 

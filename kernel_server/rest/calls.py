@@ -1,0 +1,68 @@
+"""The calls of the API: request text in, reply text out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from time import monotonic, perf_counter
+
+from kernel_server.core.signature import DEFAULT_SIGNATURE
+from kernel_server.errors import DeadlineExceeded, InvalidArgument, Unimplemented
+from kernel_server.handlers import Handlers
+from kernel_server.handlers.model_spec import ModelSpec
+from kernel_server.monitoring.timing import TimingRecord
+from kernel_server.rest.describe import metadata_body, status_body
+from kernel_server.rest.json_decode import PredictBody
+from kernel_server.rest.json_encode import encode
+from kernel_server.rest.routes import Route
+
+
+class SignatureNotFound(InvalidArgument):
+    """The model has no such signature; over gRPC this has another status and other words."""
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        super().__init__(
+            f'Serving signature name: "{name}" not found in signature def. '
+            f"Available signatures: {', '.join(sorted(known))}."
+        )
+
+
+class Calls:
+    """Answers calls through ``handlers``; a prediction may take ``timeout_seconds``."""
+
+    def __init__(self, handlers: Handlers, timeout_seconds: float) -> None:
+        self._handlers = handlers
+        self._timeout = timeout_seconds
+
+    async def answer(self, route: Route, text: bytes) -> bytes:
+        """The JSON that answers the call. Raises :class:`~kernel_server.errors.ServingError`."""
+        match route.call:
+            case "predict":
+                return await self._predict(route.spec, text)
+            case "status":
+                return status_body(self._handlers.status.model_status(route.spec))
+            case "metadata":
+                return metadata_body(*self._handlers.metadata.metadata(route.spec))
+            case call:
+                raise Unimplemented(f"This server does not offer :{call} over REST; use :predict.")
+
+    async def _predict(self, spec: ModelSpec, text: bytes) -> bytes:
+        record = TimingRecord()
+        deadline = monotonic() + self._timeout
+        body = PredictBody(text)
+        predict = self._handlers.predict
+        with predict.open(spec) as handle:
+            name = body.signature_name or DEFAULT_SIGNATURE
+            signature = handle.servable.signatures.get(name)
+            if signature is None:
+                raise SignatureNotFound(name, handle.servable.signatures)
+            inputs = body.arrays(signature)
+            record.decoded = perf_counter()
+            try:
+                async with asyncio.timeout(self._timeout):
+                    outputs = await predict.run(handle, name, inputs, deadline=deadline, record=record)
+            except TimeoutError:
+                raise DeadlineExceeded("Timed out waiting for notification") from None
+        reply = encode(outputs, in_rows=body.in_rows)
+        record.replied()
+        return reply

@@ -1,0 +1,73 @@
+"""The JSON of model status and model metadata, as protobuf's own JSON printer would write it.
+
+Field names are the proto's, int64 are strings, enumerators are names, defaults are written out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import orjson
+
+from kernel_server.core.dtypes import REF_OFFSET
+from kernel_server.core.servable import ServableId
+from kernel_server.core.signature import Signature, TensorSpec
+from kernel_server.core.state import VersionState
+from kernel_server.rest.status_codes import code_name
+
+
+def status_body(states: Iterable[VersionState]) -> bytes:
+    """A ``GetModelStatusResponse``, the versions in the order given."""
+    return _dump({"model_version_status": [_version_status(state) for state in states]})
+
+
+def metadata_body(servable: ServableId, signatures: Mapping[str, Signature]) -> bytes:
+    """A ``GetModelMetadataResponse`` with every signature."""
+    definitions = {name: _signature_def(signature) for name, signature in signatures.items()}
+    return _dump(
+        {
+            "model_spec": {
+                "name": servable.name,
+                "signature_name": "",
+                "version": str(servable.version),
+            },
+            "metadata": {"signature_def": {"signature_def": definitions}},
+        }
+    )
+
+
+def _dump(message: Mapping[str, object]) -> bytes:
+    return orjson.dumps(message, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+
+
+def _version_status(state: VersionState) -> dict[str, object]:
+    error = state.error
+    return {
+        "version": str(state.id.version),
+        "state": state.state.name,
+        "status": {
+            "error_code": code_name(error) if error else "OK",
+            "error_message": error.message if error else "",
+        },
+    }
+
+
+def _signature_def(signature: Signature) -> dict[str, object]:
+    return {
+        "inputs": {name: _tensor_info(spec) for name, spec in signature.inputs.items()},
+        "outputs": {name: _tensor_info(spec) for name, spec in signature.outputs.items()},
+        "method_name": signature.method_name,
+        "defaults": {},
+    }
+
+
+def _tensor_info(spec: TensorSpec) -> dict[str, object]:
+    suffix = "_REF" if spec.wire_dtype > REF_OFFSET else ""
+    return {
+        "dtype": f"DT_{spec.dtype.name}{suffix}",
+        "tensor_shape": {
+            "dim": [{"size": str(size), "name": ""} for size in spec.shape or ()],
+            "unknown_rank": spec.shape is None,
+        },
+        "name": spec.tensor_name,
+    }

@@ -1,0 +1,98 @@
+"""The HTTP listener: bound, serving, drained."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+from collections.abc import Callable
+
+from aiohttp import web
+
+from kernel_server.errors import AlreadyExists
+from kernel_server.handlers import Handlers
+from kernel_server.rest.calls import Calls
+from kernel_server.rest.face import Face
+from kernel_server.security.tokens import Token
+
+MAX_BODY_BYTES = 128 * 1024 * 1024
+"""Default limit of a request body; as Python values it takes a few times as much memory."""
+
+_BACKLOG = 1024
+"""Connections that may wait to be accepted: a load generator opens hundreds at once."""
+
+
+class AddressInUse(AlreadyExists):
+    """Something else listens at ``host``:``port``."""
+
+    def __init__(self, host: str, port: int) -> None:
+        super().__init__(
+            f"Cannot listen on {host}:{port}: it is in use by another process. Stop what listens there, "
+            "or give --rest_api_port=auto to let the system choose a port."
+        )
+        self.host = host
+        self.port = port
+
+
+class RestServer:
+    """Serves ``handlers`` over HTTP on the running event loop, from :meth:`start` to :meth:`stop`.
+
+    ``port`` 0 lets the operating system choose. ``token`` is the bearer token that every call must carry;
+    ``None`` lets everyone in. ``timeout_seconds`` bounds a prediction. ``cors`` adds the headers that let
+    pages of other origins call. ``/livez`` and ``/readyz`` need no token; the latter says what
+    ``is_ready`` returns.
+    """
+
+    def __init__(
+        self,
+        handlers: Handlers,
+        *,
+        host: str,
+        port: int,
+        token: str | None = None,
+        timeout_seconds: float = 30.0,
+        cors: bool = False,
+        max_body_bytes: int = MAX_BODY_BYTES,
+        is_ready: Callable[[], bool] = lambda: True,
+    ) -> None:
+        self._host = host
+        self._port = port
+        self._max_body_bytes = max_body_bytes
+        self._face = Face(
+            Calls(handlers, timeout_seconds),
+            token=Token(token) if token else None,
+            cors=cors,
+            max_body_bytes=max_body_bytes,
+            is_ready=is_ready,
+        )
+        self._protocols: web.Server | None = None
+        self._listener: asyncio.Server | None = None
+
+    async def start(self) -> int:
+        """Listen, and return the bound port. Raises :class:`AddressInUse`."""
+        loop = asyncio.get_running_loop()
+        limit = self._max_body_bytes
+        self._protocols = web.Server(
+            self._face,
+            request_factory=lambda *parts: web.BaseRequest(*parts, loop, client_max_size=limit),
+            handler_cancellation=True,  # a client that leaves takes its request out of the queue
+            access_log=None,
+        )
+        try:
+            self._listener = await loop.create_server(
+                self._protocols, self._host, self._port, backlog=_BACKLOG
+            )
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+            raise AddressInUse(self._host, self._port) from error
+        port: int = self._listener.sockets[0].getsockname()[1]
+        return port
+
+    async def stop(self, grace_seconds: float = 0.0) -> None:
+        """Accept nothing more, give running requests ``grace_seconds`` to end, then close everything."""
+        if self._listener is None or self._protocols is None:
+            return
+        self._listener.close()
+        self._protocols.pre_shutdown()
+        await self._protocols.shutdown(grace_seconds)
+        await self._listener.wait_closed()
