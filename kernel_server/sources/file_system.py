@@ -107,6 +107,11 @@ def _find_versions(model: MonitoredModel, problems: set[str]) -> dict[int, Path]
                     f"{versions[number]} is not served: {child} is version {number} of {model.name} too"
                 )
             versions[number] = child
+    if not versions:
+        problems.add(
+            f"No versions of servable {model.name} found under base path {model.base_path}; "
+            "a version is a folder named by a number, such as 1"
+        )
     return versions
 
 

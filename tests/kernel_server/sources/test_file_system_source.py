@@ -134,21 +134,26 @@ def test_problem_that_comes_back_is_reported_again(
 ) -> None:
     base_path = tmp_path / "m"
     source.replace([MonitoredModel("m", base_path)])
-    base_path.mkdir()
+    make_versions(base_path, "1")
     source.poll_once()
-    base_path.rmdir()
+    shutil.rmtree(base_path)
     source.poll_once()
-    assert len(caplog.records) == 2
+    first, second = caplog.records
+    assert first.message == second.message
 
 
 def test_empty_base_path_unloads_all(
-    tmp_path: Path, source: FileSystemSource, aspirations: Aspirations
+    tmp_path: Path,
+    source: FileSystemSource,
+    aspirations: Aspirations,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     make_versions(tmp_path, "1")
     source.replace([MonitoredModel("m", tmp_path)])
     (tmp_path / "1").rmdir()
     source.poll_once()
     assert aspirations.versions == {"m": {}}
+    assert f"No versions of servable m found under base path {tmp_path}" in caplog.text
 
 
 def test_replaced_models_take_effect_at_once(
