@@ -12,7 +12,7 @@ from typing import Any
 from workbench.export.signatures import obstacle_to_batching
 from workbench.metadata import Signature, TensorInfo
 
-_TEMPLATE = Template((Path(__file__).parent / "result.html").read_text())
+_TEMPLATE = Template((Path(__file__).parents[1] / "templates" / "exported_model.html").read_text())
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,38 @@
+// Shared by the charts and tables below: elements from tag, attributes and children.
+const SVG = "http://www.w3.org/2000/svg";
+
+function fill(node, attributes, children) {
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+    else if (value !== null && value !== undefined && value !== false) node.setAttribute(name, value);
+  }
+  node.append(...children.flat().filter((child) => child !== null && child !== undefined));
+  return node;
+}
+
+const html = (tag, attributes = {}, ...children) => fill(document.createElement(tag), attributes, children);
+const svg = (tag, attributes = {}, ...children) => fill(document.createElementNS(SVG, tag), attributes, children);
+
+const short = (value) => {
+  if (value >= 10000) return `${Number((value / 1000).toPrecision(3))}k`;
+  return `${Number(value.toPrecision(value >= 1000 ? 4 : 3))}`;
+};
+
+// Draws now, when one of the traits changes, and when the width does; returns the undo.
+function redraw(model, root, traits, draw) {
+  let width = 0;
+  const again = () => draw(Math.max(width || root.clientWidth, 280));
+  const observer = new ResizeObserver(([entry]) => {
+    if (Math.abs(entry.contentRect.width - width) < 1) return;
+    width = entry.contentRect.width;
+    again();
+  });
+  const events = traits.map((trait) => `change:${trait}`);
+  events.forEach((event) => model.on(event, again));
+  observer.observe(root);
+  again();
+  return () => {
+    observer.disconnect();
+    events.forEach((event) => model.off(event, again));
+  };
+}
