@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 from time import monotonic, perf_counter
 
+from kernel_server.core.servable import Array
 from kernel_server.core.signature import DEFAULT_SIGNATURE
 from kernel_server.errors import DeadlineExceeded, InvalidArgument, Unimplemented
 from kernel_server.handlers import Handlers
@@ -50,19 +51,22 @@ class Calls:
         record = TimingRecord()
         deadline = monotonic() + self._timeout
         body = PredictBody(text)
-        predict = self._handlers.predict
-        with predict.open(spec) as handle:
+        with self._handlers.predict.open(spec) as handle:
             name = body.signature_name or DEFAULT_SIGNATURE
             signature = handle.servable.signatures.get(name)
             if signature is None:
                 raise SignatureNotFound(name, handle.servable.signatures)
             inputs = body.arrays(signature)
             record.decoded = perf_counter()
-            try:
-                async with asyncio.timeout(self._timeout):
-                    outputs = await predict.run(handle, name, inputs, deadline=deadline, record=record)
-            except TimeoutError:
-                raise DeadlineExceeded("Timed out waiting for notification") from None
+            run = self._handlers.predict.run(handle, name, inputs, deadline=deadline, record=record)
+            outputs = await self._in_time(run)
         reply = encode(outputs, in_rows=body.in_rows)
         record.replied()
         return reply
+
+    async def _in_time(self, run: Awaitable[dict[str, Array]]) -> dict[str, Array]:
+        try:
+            async with asyncio.timeout(self._timeout):
+                return await run
+        except TimeoutError:
+            raise DeadlineExceeded("Timed out waiting for notification") from None

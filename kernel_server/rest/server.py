@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import logging
 from collections.abc import Callable
+from functools import partial
 
 from aiohttp import web
+from aiohttp.http import HttpProcessingError
 
 from kernel_server.errors import AlreadyExists
 from kernel_server.handlers import Handlers
@@ -19,6 +22,9 @@ MAX_BODY_BYTES = 128 * 1024 * 1024
 
 _BACKLOG = 1024
 """Connections that may wait to be accepted: a load generator opens hundreds at once."""
+
+
+_http_log = logging.getLogger(f"{__package__}.http")
 
 
 class AddressInUse(AlreadyExists):
@@ -70,12 +76,13 @@ class RestServer:
     async def start(self) -> int:
         """Listen, and return the bound port. Raises :class:`AddressInUse`."""
         loop = asyncio.get_running_loop()
-        limit = self._max_body_bytes
+        _http_log.addFilter(_is_worth_a_traceback)
         self._protocols = web.Server(
             self._face,
-            request_factory=lambda *parts: web.BaseRequest(*parts, loop, client_max_size=limit),
+            request_factory=partial(web.BaseRequest, loop=loop, client_max_size=self._max_body_bytes),
             handler_cancellation=True,  # a client that leaves takes its request out of the queue
             access_log=None,
+            logger=_http_log,
         )
         try:
             self._listener = await loop.create_server(
@@ -96,3 +103,8 @@ class RestServer:
         self._protocols.pre_shutdown()
         await self._protocols.shutdown(grace_seconds)
         await self._listener.wait_closed()
+
+
+def _is_worth_a_traceback(record: logging.LogRecord) -> bool:
+    """Not what a client causes by sending no HTTP; it is told."""
+    return record.exc_info is None or not isinstance(record.exc_info[1], HttpProcessingError)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 
 from kernel_server import errors
+from kernel_server.rest.body import BodyTooLarge
 
 CLIENT_CLOSED_REQUEST = 499
 """Not in RFC 9110, but what TensorFlow Serving (and nginx) say when the client is gone."""
@@ -16,6 +17,7 @@ _CODES: dict[type[errors.ServingError], tuple[str, int]] = {
     errors.PermissionDenied: ("PERMISSION_DENIED", HTTPStatus.FORBIDDEN),
     errors.NotFound: ("NOT_FOUND", HTTPStatus.NOT_FOUND),
     errors.AlreadyExists: ("ALREADY_EXISTS", HTTPStatus.CONFLICT),
+    BodyTooLarge: ("RESOURCE_EXHAUSTED", HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
     errors.ResourceExhausted: ("RESOURCE_EXHAUSTED", HTTPStatus.TOO_MANY_REQUESTS),
     errors.Cancelled: ("CANCELLED", CLIENT_CLOSED_REQUEST),
     errors.Unknown: ("UNKNOWN", HTTPStatus.INTERNAL_SERVER_ERROR),
