@@ -9,8 +9,7 @@ from workbench.load.histogram import LatencyHistogram
 from workbench.load.result import LoadResult
 from workbench.load.verdict import Judgement, Verdict
 
-TRUSTED = frozenset({Verdict.STABLE, Verdict.TOO_FEW_SAMPLES})
-"""Verdicts under which a latency is one that the server can sustain."""
+_NOT_SUSTAINED = frozenset({Verdict.SATURATED, Verdict.FAILING})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,10 +129,18 @@ class Point:
         return sum(self.errors.values())
 
     @property
-    def trusted(self) -> bool:
-        """Whether the server can sustain this load at this latency, as far as was measured."""
-        return self.verdict in TRUSTED
+    def sustained(self) -> bool:
+        """Whether the server can go on like this, at this latency or a better one.
+
+        That includes generator-limited points: a late generator makes latencies look longer, never shorter.
+        """
+        return self.verdict not in _NOT_SUSTAINED
 
 
 def _percentile(histogram: LatencyHistogram, percent: float) -> float | None:
     return histogram.percentile_ms(percent) if histogram.count else None
+
+
+def milliseconds(value: float | None) -> str:
+    """A latency for people: three digits, or a dash when there is none."""
+    return "-" if value is None else f"{value:.3g}" if value < 100 else f"{value:,.0f}"

@@ -7,7 +7,7 @@ import sys
 from tqdm import tqdm
 
 from workbench.load.result import Progress
-from workbench.points import Point
+from workbench.points import Point, milliseconds
 
 
 class SweepProgress:
@@ -18,8 +18,7 @@ class SweepProgress:
         self._bar = tqdm(
             disable=not shown,
             file=sys.stdout,
-            bar_format="{desc} |{bar:24}| {elapsed} {postfix}",
-            postfix="",
+            bar_format="{desc} |{bar:24}| {elapsed}{postfix}",
             desc="probing the capacity",
             total=1,
         )
@@ -31,10 +30,8 @@ class SweepProgress:
 
     def glance(self, progress: Progress) -> None:
         """A run is under way."""
-        now = (
-            f"{progress.rate:,.0f}/s" if progress.p99_ms is None else _figures(progress.rate, progress.p99_ms)
-        )
-        self._show(min(progress.elapsed_s / progress.total_s, 1.0), f"now {now}")
+        fraction = min(progress.elapsed_s / progress.total_s, 1.0)
+        self._show(fraction, f"now {_figures(progress.rate, progress.p99_ms)}")
 
     def point(self, point: Point) -> None:
         """A point is finished."""
@@ -52,4 +49,4 @@ class SweepProgress:
 
 
 def _figures(rate: float, p99_ms: float | None) -> str:
-    return f"{rate:,.0f}/s" if p99_ms is None else f"{rate:,.0f}/s, p99 {p99_ms:,.3g} ms"
+    return f"{rate:,.0f}/s, p99 {milliseconds(p99_ms)} ms"

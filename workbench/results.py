@@ -8,7 +8,7 @@ from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING
 
-from workbench.points import Point, ServerSplit
+from workbench.points import Point, ServerSplit, milliseconds
 from workbench.provenance import Provenance
 
 if TYPE_CHECKING:
@@ -35,13 +35,13 @@ class Curve:
     def best(self, slo_ms: float | None = None) -> Point | None:
         """The point with the highest rate whose p99 is within ``slo_ms`` (default: the curve's own).
 
-        Saturated, failing and generator-limited points do not count. ``None`` when no point qualifies.
+        Saturated and failing points do not count. ``None`` when no point qualifies.
         Raises ``ValueError`` when there is no limit to go by.
         """
         limit = self.slo_ms if slo_ms is None else slo_ms
         if limit is None:
             raise ValueError("best() needs a limit: pass slo_ms=")
-        passing = [p for p in self.points if p.trusted and p.p99_ms is not None and p.p99_ms <= limit]
+        passing = [point for point in self.points if point.sustained and _within(point, limit)]
         return max(passing, key=lambda point: point.achieved_rate, default=None)
 
     def to_frame(self) -> pandas.DataFrame:
@@ -101,7 +101,7 @@ class Curve:
 
     def _summary(self) -> str:
         if self.slo_ms is None:
-            highest = max((point.achieved_rate for point in self.points if point.trusted), default=0.0)
+            highest = max((point.achieved_rate for point in self.points if point.sustained), default=0.0)
             return f"up to {highest:,.0f} requests/s"
         best = self._best()
         if best is None:
@@ -109,19 +109,19 @@ class Curve:
         return f"{best.achieved_rate:,.0f} requests/s with p99 within {self.slo_ms:g} ms"
 
 
+def _within(point: Point, limit_ms: float) -> bool:
+    return point.p99_ms is not None and point.p99_ms <= limit_ms
+
+
 def _row(point: Point, best: bool) -> str:
     load = f"{point.offered_rate:,.0f}" if point.offered_rate is not None else f"{point.concurrency}"
     batch = "" if point.server is None else f"{point.server.mean_batch:.1f}"
-    latencies = [_milliseconds(value) for value in (point.p50_ms, point.p95_ms, point.p99_ms)]
+    latencies = [milliseconds(value) for value in (point.p50_ms, point.p95_ms, point.p99_ms)]
     numbers = [load, f"{point.achieved_rate:,.0f}", *latencies, batch, f"{point.failed + point.unfinished:,}"]
     cells = "".join(f"<td>{number}</td>" for number in numbers)
     verdict = f'<td class="verdict" title="{escape(point.reason)}">{escape(point.verdict)}</td>'
     mark = ' class="best"' if best else ""
     return f"<tr{mark}>{cells}{verdict}</tr>"
-
-
-def _milliseconds(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3g}" if value < 100 else f"{value:,.0f}"
 
 
 def _conditions(provenance: Provenance) -> str:

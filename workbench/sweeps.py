@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -210,7 +210,7 @@ def _provenance(
         model_version=version,
         server=None if info is None else f"kernel-server {info.version}",
         device=None if info is None else info.device,
-        batching=asdict(state.parameters) if state is not None and state.enabled else None,
+        batching=_plain(asdict(state.parameters)) if state is not None and state.enabled else None,
         generation=None if state is None else state.generation,
         transport=target.transport,
         arrivals=spec.arrivals,
@@ -223,6 +223,11 @@ def _provenance(
         rows_per_request=rows,
         distinct_requests=distinct,
     )
+
+
+def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Lists for tuples, as JSON gives them back."""
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
 
 def _label(provenance: Provenance) -> str:

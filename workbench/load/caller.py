@@ -174,7 +174,7 @@ class _Link:
         except OSError as error:
             self.trouble = error.strerror or str(error)
             return
-        self.connection, self.unsent, self.trouble = GrpcConnection(*self._settings), b"", ""
+        self.trouble = ""
 
     def reopen_when_due(self, now: float) -> None:
         """Replace a broken connection, or one that the server is closing once its calls are answered."""
@@ -227,6 +227,7 @@ class _Link:
         if self.socket is not None:
             self.socket.close()
             self.socket = None
+            self.connection, self.unsent = GrpcConnection(*self._settings), b""
 
     def _lose(self, reason: str) -> list[Outcome]:
         now = clock()
@@ -235,7 +236,6 @@ class _Link:
         ]
         self.calls.clear()
         self.close()
-        self.connection = GrpcConnection(*self._settings)
         self.trouble = reason
         return lost
 

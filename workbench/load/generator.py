@@ -123,7 +123,9 @@ class _Glances:
         if now < self.next_at:
             return
         seconds = now - self.next_at + _GLANCE_SECONDS
-        p50, p99 = np.percentile(self._latencies, (50, 99)) * 1e3 if self._latencies else (np.nan, np.nan)
+        p50, p99 = (
+            (np.percentile(self._latencies, (50, 99)) * 1e3).tolist() if self._latencies else (None, None)
+        )
         self._on_progress(
             Progress(
                 phase="warm-up" if now < self._measure else "measure" if now < self._end else "drain",
@@ -133,8 +135,8 @@ class _Glances:
                 failed=self._failed,
                 in_flight=in_flight,
                 rate=len(self._latencies) / seconds,
-                p50_ms=float(p50),
-                p99_ms=float(p99),
+                p50_ms=p50,
+                p99_ms=p99,
             )
         )
         self._latencies = []

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 
 from workbench.load.histogram import LatencyHistogram
-from workbench.load.status import SHED
+from workbench.load.status import OVERLOAD, SHED
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,11 @@ class LoadResult:
         return sum(self.errors.values())
 
     @property
+    def overloaded(self) -> int:
+        """Requests refused, or not answered in time."""
+        return sum(count for code, count in self.errors.items() if code in OVERLOAD)
+
+    @property
     def shed(self) -> int:
         """Requests that the server refused to protect itself."""
         return sum(count for code, count in self.errors.items() if code in SHED)
@@ -81,7 +86,7 @@ class LoadResult:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """A glance at a run under way; rates and latencies are those since the glance before."""
+    """A glance at a run under way; rate and latencies are those since the glance before."""
 
     phase: str
     elapsed_s: float
@@ -90,5 +95,5 @@ class Progress:
     failed: int
     in_flight: int
     rate: float
-    p50_ms: float
-    p99_ms: float
+    p50_ms: float | None
+    p99_ms: float | None

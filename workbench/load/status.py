@@ -22,8 +22,15 @@ NAMES = (
     "UNAUTHENTICATED",
 )
 
-SHED = frozenset({"RESOURCE_EXHAUSTED", "UNAVAILABLE"})
-"""How a server says that it refuses work to protect itself."""
+SHED = frozenset({"RESOURCE_EXHAUSTED", "UNAVAILABLE", "CANCELLED"})
+"""How a server refuses work to protect itself.
+
+``CANCELLED`` is the word of gRPC's own library for calls that wait too long to be accepted (the channel
+argument ``grpc.server_max_pending_requests``).
+"""
+
+OVERLOAD = SHED | {"DEADLINE_EXCEEDED"}
+"""How requests end that come faster than they can be answered."""
 
 
 def name_of(number: int) -> str:

@@ -16,9 +16,11 @@ import numpy as np
 
 from workbench.load.histogram import LatencyHistogram
 from workbench.load.result import LoadResult, Window
+from workbench.load.status import OVERLOAD
 
 CONFIDENCE = 0.99
 
+_TOLERATED = 0.01
 _KEEPS_UP = 0.95
 _BUSY = 0.95
 _SIGNIFICANT = 3.0
@@ -78,23 +80,23 @@ def _convincing(count: int, percent: float, over: int) -> bool:
 
 
 def _failing(result: LoadResult) -> Judgement | None:
-    failed = result.failed - result.shed + result.misrouted
-    if failed <= 0.01 * result.due and (result.succeeded or result.shed or result.unfinished):
-        return None
+    failed = result.failed - result.overloaded
     if result.misrouted:
         reason = f"{result.misrouted:,} of {result.checked:,} checked replies answer another request"
-    elif result.errors:
-        code = max(result.errors, key=lambda code: result.errors[code])
-        reason = f"{result.failed:,} of {result.due:,} requests failed; {code}: {result.error_messages[code]}"
-    else:
+    elif not result.due:
         reason = "no request was due in the measured time"
+    elif failed > _TOLERATED * result.due:
+        code = max(result.errors.keys() - OVERLOAD, key=lambda code: result.errors[code])
+        reason = f"{failed:,} of {result.due:,} requests failed; {code}: {result.error_messages[code]}"
+    else:
+        return None
     return Judgement(Verdict.FAILING, reason)
 
 
 def _saturated(result: LoadResult) -> Judgement | None:
-    if result.shed > (1 - _KEEPS_UP) * result.due:
-        refused = _share(result.shed, result.due)
-        return Judgement(Verdict.SATURATED, f"the server refused {refused} of the requests")
+    if result.overloaded > (1 - _KEEPS_UP) * result.due:
+        lost = _share(result.overloaded, result.due)
+        return Judgement(Verdict.SATURATED, f"{lost} of the requests were refused or missed their deadline")
     if result.mode == "closed":
         return None
     unanswered = result.sent - result.completed - result.failed + result.skipped
@@ -140,8 +142,8 @@ def _generator_limited(result: LoadResult, slo_ms: float | None) -> Judgement | 
         return None
     return Judgement(
         Verdict.GENERATOR_LIMITED,
-        f"the generator sent late: p99 of the send lag is {lag:.1f} ms, {allowed:.1f} ms is allowed "
-        f"(it used {busy:.0%} of a core)",
+        f"the generator sent late, which counts as latency: p99 of the lag is {lag:.1f} ms, more than "
+        f"{allowed:.1f} ms (it used {busy:.0%} of a core)",
     )
 
 
