@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from kernel_server.batching.assembly import rows_of
 from kernel_server.batching.batch import FULL, TIMEOUT, Batch, Piece, Task
-from kernel_server.batching.concurrency import ConcurrencyEstimate
 from kernel_server.batching.errors import ExpiredInQueue, QueueFull, QueueLacksRoom, TaskTooLarge
 from kernel_server.batching.parameters import BatchingParameters
 from kernel_server.core.servable import Array, Runner, ServableId
@@ -45,9 +44,7 @@ class BatchQueue:
         self.runner = runner
         self.statistics = statistics
         self.in_flight = 0
-        self.timer: asyncio.TimerHandle | None = None
         self.in_rotation = False
-        self.concurrency = ConcurrencyEstimate()
         self._batchable = batchable
         self._scheduler = scheduler
         self._open: dict[Hashable, Batch] = {}
@@ -180,10 +177,15 @@ class BatchQueue:
             if now - batch.opened >= limit:
                 self._close(key, TIMEOUT)
 
+    def is_overdue(self, now: float) -> bool:
+        """Whether a batch that may run now has waited for the whole timeout (``perf_counter``)."""
+        limit = self.parameters.batch_timeout
+        return self.may_run and any(now - batch.opened >= limit for batch in self._open.values())
+
     @property
-    def oldest_opened(self) -> float | None:
-        """When the first of the open batches was opened (``perf_counter``), if there is one."""
-        return min((batch.opened for batch in self._open.values()), default=None)
+    def may_run(self) -> bool:
+        """Whether something waits and the model may use one more thread."""
+        return bool(self._open or self._closed) and self.model.running < self.parameters.num_batch_threads
 
     @property
     def has_closed(self) -> bool:

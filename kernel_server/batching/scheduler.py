@@ -12,11 +12,9 @@ from time import perf_counter
 from kernel_server.batching.batch import DRAIN, IDLE, Batch
 from kernel_server.batching.parameters import BatchingParameters
 from kernel_server.batching.queue import BatchQueue
+from kernel_server.batching.quiet import QuietWatch
 from kernel_server.core.servable import Runner, ServableId
 from kernel_server.monitoring.statistics import QueueStatistics
-
-TIMER_RESOLUTION = 0.0005
-"""Seconds by which a timer may fire early: event loops count whole milliseconds."""
 
 
 class ModelBatching:
@@ -50,6 +48,7 @@ class BatchScheduler:
         self._limit = defaults.num_batch_threads
         self._draining = False
         self._watcher: asyncio.Future[None] | None = None
+        self._quiet_watch = QuietWatch(self.loop, self._is_any_overdue, self._went_quiet)
 
     @property
     def models(self) -> Mapping[str, ModelBatching]:
@@ -102,7 +101,10 @@ class BatchScheduler:
             queue.in_rotation = True
             self._rotation.append(queue)
         if self._running < self._limit:
-            self._dispatch_from(queue)
+            if queue.has_closed or not queue.parameters.batch_timeout_micros:
+                self._pump()
+            else:
+                self._quiet_watch.start()
 
     async def drain(self, timeout: float) -> int:
         """Send off what waits; return when all is answered, or after ``timeout`` seconds.
@@ -136,59 +138,43 @@ class BatchScheduler:
             thread.join()
         self._threads.clear()
 
-    def _pump(self) -> None:
+    def _pump(self, quiet: bool = False) -> None:
+        """Give free threads what is due; with a ``quiet`` loop, everything that waits is."""
         misses = 0
+        now = perf_counter()
         while self._rotation and self._running < self._limit and misses < len(self._rotation):
             queue = self._rotation.popleft()
-            misses = 0 if self._dispatch_from(queue) else misses + 1
+            misses = 0 if self._dispatch_from(queue, now, quiet) else misses + 1
             if queue.enqueued:
                 self._rotation.append(queue)
             else:
                 queue.in_rotation = False
+        if self._rotation and self._running < self._limit:
+            self._quiet_watch.start()
 
-    def _dispatch_from(self, queue: BatchQueue) -> bool:
+    def _dispatch_from(self, queue: BatchQueue, now: float, quiet: bool) -> bool:
         if queue.model.running >= queue.model.parameters.num_batch_threads:
             return False
-        if not self._is_due(queue):
-            self._arm_timer(queue)
-            return False
+        if not queue.has_closed:
+            if quiet or self._draining:
+                queue.close_open(DRAIN if self._draining else IDLE)
+            else:
+                queue.close_overdue(now)
         batch = queue.take()
         if batch is None:
             return False
         self._dispatch(batch)
         return True
 
-    def _is_due(self, queue: BatchQueue) -> bool:
-        if queue.has_closed:
-            return True
-        opened = queue.oldest_opened
-        if opened is None:
-            return False
-        if self._draining:
-            queue.close_open(DRAIN)
-        elif queue.in_flight >= queue.concurrency.expected:
-            queue.close_open(IDLE)
-        else:
-            now = perf_counter() + TIMER_RESOLUTION
-            if now - opened >= queue.parameters.batch_timeout:
-                queue.close_overdue(now)
-                queue.concurrency.waited_in_vain(queue.in_flight)
-        return queue.has_closed
+    def _is_any_overdue(self, now: float) -> bool:
+        return any(queue.is_overdue(now) for queue in self._rotation)
 
-    def _arm_timer(self, queue: BatchQueue) -> None:
-        opened = queue.oldest_opened
-        if queue.timer is None and opened is not None:
-            wait = opened + queue.parameters.batch_timeout - perf_counter()
-            queue.timer = self.loop.call_later(max(wait, 0.0), self._timer_fired, queue)
-
-    def _timer_fired(self, queue: BatchQueue) -> None:
-        queue.timer = None
-        if queue.enqueued and self._running < self._limit:
-            self._dispatch_from(queue)
+    def _went_quiet(self, quiet: bool) -> bool:
+        self._pump(quiet)
+        return self._running < self._limit and any(queue.may_run for queue in self._rotation)
 
     def _dispatch(self, batch: Batch) -> None:
         queue = batch.queue
-        queue.concurrency.observe(queue.in_flight)
         queue.model.running += 1
         self._running += 1
         if self._running > len(self._threads):

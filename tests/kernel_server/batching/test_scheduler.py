@@ -4,7 +4,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from time import monotonic
+from time import monotonic, perf_counter
 
 import numpy as np
 import pytest
@@ -19,6 +19,7 @@ from kernel_server.batching.errors import (
 )
 from kernel_server.batching.parameters import BatchingParameters
 from kernel_server.batching.queue import BatchQueue
+from kernel_server.batching.quiet import BUSY_TURN
 from kernel_server.batching.scheduler import BatchScheduler
 from kernel_server.core.servable import Array, ServableId
 from kernel_server.errors import InvalidArgument
@@ -103,19 +104,40 @@ async def test_every_caller_gets_its_own_rows() -> None:
         assert (queue.statistics.rows, queue.statistics.outcomes.succeeded) == (9, 5)
 
 
-async def test_expecting_more_requests_waits_until_the_timeout_and_then_learns() -> None:
-    parameters = BatchingParameters(max_batch_size=64, batch_timeout_micros=20_000, num_batch_threads=1)
+async def work_in_every_turn(until: asyncio.Event) -> None:
+    """Keep the event loop as busy as arriving requests do."""
+    while not until.is_set():
+        began = perf_counter()
+        while perf_counter() - began < 5 * BUSY_TURN:
+            pass
+        await asyncio.sleep(0)
+
+
+async def test_a_busy_loop_holds_a_batch_back_and_no_longer_than_the_timeout() -> None:
+    async with scheduling(BatchingParameters(batch_timeout_micros=20_000)) as scheduler:
+        queue = scheduler.add_queue(ServableId("m", 1), "serving_default", Doubler())
+        answered = asyncio.Event()
+        busy = asyncio.create_task(work_in_every_turn(answered))
+        await submit(queue, 1.0)
+        answered.set()
+        await busy
+        assert queue.statistics.close_reasons == {TIMEOUT: 1}
+
+
+async def test_requests_that_arrive_turn_by_turn_share_a_batch() -> None:
     model = Doubler()
-    async with scheduling(parameters) as scheduler:
+    async with scheduling(BatchingParameters(batch_timeout_micros=LONG)) as scheduler:
         queue = scheduler.add_queue(ServableId("m", 1), "serving_default", model)
-        first = await occupy(queue, model)
-        crowd = [submit(queue, i) for i in range(5)]
-        model.gate.set()
-        await asyncio.gather(first, *crowd)
-        await submit(queue, 1.0)
-        assert queue.statistics.close_reasons[TIMEOUT] == 1
-        await submit(queue, 1.0)
-        assert queue.statistics.close_reasons[TIMEOUT] == 1
+        arrived = asyncio.Event()
+        busy = asyncio.create_task(work_in_every_turn(arrived))
+        futures = []
+        for i in range(5):
+            futures.append(submit(queue, i))
+            await asyncio.sleep(0)
+        arrived.set()
+        await asyncio.gather(busy, *futures)
+        assert model.sizes == [5]
+        assert queue.statistics.close_reasons == {IDLE: 1}
 
 
 async def test_batches_are_padded_to_allowed_sizes() -> None:
