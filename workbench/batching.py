@@ -104,6 +104,7 @@ class BatchingControl:
     def __init__(self, control: Control) -> None:
         self._control = control
         self._replaced: dict[str, list[BatchingState]] = {}
+        self._latest: dict[str, int] = {}
 
     def read(self, model: str) -> BatchingState:
         """The parameters in force."""
@@ -121,19 +122,19 @@ class BatchingControl:
     def undo(self, model: str) -> BatchingState:
         """Return to the parameters before the last replacement made through this object.
 
-        Raises :class:`NothingToUndo` when there was none.
+        Raises :class:`NothingToUndo` when there was none, and :class:`~workbench.errors.RequestFailed` with
+        ``FAILED_PRECONDITION`` when somebody else replaced them since.
         """
         history = self._replaced.get(model)
         if not history:
             raise NothingToUndo(model, "batching parameters")
         earlier = history[-1]
-        after = self._send(
-            model, _as_changes(earlier.parameters), earlier.enabled, self.read(model).generation
-        )
+        after = self._send(model, _as_changes(earlier.parameters), earlier.enabled, self._latest[model])
         history.pop()
         return after
 
     def _send(self, model: str, changes: Mapping[str, Any], enabled: bool, generation: int) -> BatchingState:
+        """Replace unless ``generation`` is no longer in force."""
         _check_names(changes)
         request = control_pb2.ReplaceBatchingRequest(
             model=model,
@@ -142,7 +143,9 @@ class BatchingControl:
             disable=not enabled,
             keep_allowed_batch_sizes="allowed_batch_sizes" not in changes,
         )
-        return _state(self._control.call(REPLACE_BATCHING, request))
+        state = _state(self._control.call(REPLACE_BATCHING, request))
+        self._latest[model] = state.generation
+        return state
 
 
 _NAMES = tuple(field.name for field in fields(BatchingParameters))

@@ -9,7 +9,7 @@
             ├── configuration.json    what it was started with; kept for restart and comparison
             ├── models.config         the model list as the server reads it
             ├── batching.config       the batching parameters as the server reads them
-            ├── token                 the bearer token
+            ├── token                 the bearer token, until the server is ready and has it in its state file
             ├── server.log            standard output and error of the last run
             ├── lock                  held while a start or a stop is under way
             └── grpc.sock             unless the path would be too long for a socket

@@ -85,17 +85,14 @@ def launch(configuration: Configuration, folder: ServerFolder, timeout: float) -
     """
     start = monotonic()
     folder.remove_run()
-    configuration.save(folder)
-    write_private(folder.token, secrets.token_urlsafe(32))
-    child = _spawn(_command(configuration, folder), folder.log)
     try:
-        record = _wait_until_ready(child, folder, timeout)
+        configuration.save(folder)
+        write_private(folder.token, secrets.token_urlsafe(32))
+        child, record = _start(_command(configuration, folder), folder, timeout)
     except BaseException:
-        if child.poll() is None:
-            _end(ProcessId.of(child.pid))
-        child.wait()
         folder.remove_run()
         raise
+    folder.token.unlink()
     # Collects the exit status whenever the end comes, so that no zombie stays behind.
     threading.Thread(target=child.wait, name=f"wait-{folder.name}", daemon=True).start()
     return record, Launched(child.pid, monotonic() - start, record.target)
@@ -152,6 +149,20 @@ def _flags(configuration: Configuration, folder: ServerFolder) -> Iterator[tuple
         yield "owner_start_time", repr(owner.start_time)
     yield "owner_timeout_seconds", repr(configuration.owner_timeout)
     yield "idle_timeout_seconds", repr(configuration.idle_timeout)
+
+
+def _start(
+    command: list[str], folder: ServerFolder, timeout: float
+) -> tuple[subprocess.Popen[bytes], Record]:
+    """A process that is ready; whatever is raised, an interrupt included, none is left."""
+    child = _spawn(command, folder.log)
+    try:
+        return child, _wait_until_ready(child, folder, timeout)
+    except BaseException:
+        if child.poll() is None:
+            _end(ProcessId.of(child.pid))
+        child.wait()
+        raise
 
 
 def _spawn(command: list[str], log: Path) -> subprocess.Popen[bytes]:

@@ -72,7 +72,7 @@ def test_status_and_metadata(client):
         ({"model": "nobody"}, "NOT_FOUND", "nobody"),
         ({"version": 7}, "NOT_FOUND", "7"),
         ({"label": "stable"}, "INVALID_ARGUMENT", "stable"),
-        ({"inputs": {"z": ROWS}}, "INVALID_ARGUMENT", "z"),
+        ({"inputs": {"z": ROWS}}, "INVALID_ARGUMENT", "x"),
         ({"inputs": {"x": [["a", "b", "c"]]}}, "INVALID_ARGUMENT", "float"),
         ({"output_filter": ["nothing"]}, "INVALID_ARGUMENT", "nothing"),
     ],

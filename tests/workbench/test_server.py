@@ -1,11 +1,12 @@
 """One real server, looked at and turned while it runs."""
 
 import re
+from dataclasses import fields
 
 import numpy as np
 import pytest
 
-from workbench import BatchingParameters, Server
+from workbench import Server
 from workbench.discovery import find_all
 from workbench.errors import (
     ConfigurationDiffers,
@@ -128,12 +129,14 @@ def test_a_broken_rule_changes_nothing(affine_server):
 
 def test_an_undo_does_not_run_over_somebody_elses_change(affine_server):
     mine, others = affine_server, Server.attach("shared")
+    before = mine.batching().parameters
     mine.set_batching(max_batch_size=64)
     others.set_batching(batch_timeout_micros=1)
-    assert others.undo_batching().parameters.max_batch_size == 64
-    assert mine.undo_batching().parameters == BatchingParameters.of(
-        {"num_batch_threads": mine.batching().parameters.num_batch_threads, "max_execution_batch_size": 0}
-    )
+    with pytest.raises(RequestFailed) as caught:
+        mine.undo_batching()
+    assert caught.value.code == "FAILED_PRECONDITION"
+    assert mine.batching().parameters.batch_timeout_micros == 1
+    mine.set_batching(**{field.name: getattr(before, field.name) for field in fields(before)})
 
 
 def test_statistics_count_what_was_asked(affine_server, client):
