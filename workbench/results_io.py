@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import csv
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, TypeVar
-
-import pandas
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from workbench.errors import WorkbenchError
 from workbench.load.verdict import Verdict
 from workbench.points import Point, ServerSplit
 from workbench.provenance import SCHEMA, Provenance
 from workbench.results import Curve
+
+if TYPE_CHECKING:
+    import pandas
 
 T = TypeVar("T")
 
@@ -36,13 +38,16 @@ class NotACurve(WorkbenchError):
 
 def to_frame(curve: Curve) -> pandas.DataFrame:
     """See :meth:`Curve.to_frame`; mappings are JSON text, the server's share has columns ``server_…``."""
+    import pandas
+
     frame = pandas.DataFrame([_flat(point) for point in curve.points], columns=_columns())
     frame.attrs[_ATTRIBUTE] = _head(curve)
     return frame
 
 
-def from_frame(frame: pandas.DataFrame, source: str = "the data frame") -> Curve:
+def from_frame(frame: pandas.DataFrame) -> Curve:
     """See :meth:`Curve.from_frame`."""
+    source = "the data frame"
     if _ATTRIBUTE not in frame.attrs:
         raise NotACurve(source, "it has no provenance (frame.attrs['curve'])")
     rows = [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
@@ -53,20 +58,20 @@ def write_csv(curve: Curve, path: Path) -> Path:
     """See :meth:`Curve.to_csv`."""
     with path.open("w", newline="") as file:
         file.write(f"{_COMMENT}{json.dumps(_head(curve))}\n")
-        to_frame(curve).to_csv(file, index=False)
+        writer = csv.DictWriter(file, _columns(), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(_flat(point) for point in curve.points)
     return path
 
 
 def read_csv(path: Path) -> Curve:
     """See :meth:`Curve.read_csv`."""
-    with path.open() as file:
+    with path.open(newline="") as file:
         first = file.readline()
         if not first.startswith(_COMMENT):
             raise NotACurve(str(path), "its first line holds no provenance")
         head = _parsed(first.removeprefix(_COMMENT), str(path))
-        frame = pandas.read_csv(file, float_precision="round_trip")
-    frame.attrs[_ATTRIBUTE] = head
-    return from_frame(frame, str(path))
+        return _curve(head, csv.DictReader(file), str(path))
 
 
 def to_json(curve: Curve) -> str:
@@ -90,7 +95,7 @@ def _head(curve: Curve) -> dict[str, Any]:
     }
 
 
-def _curve(head: Mapping[str, Any], rows: list[dict[str, Any]], source: str) -> Curve:
+def _curve(head: Mapping[str, Any], rows: Iterable[Mapping[str, Any]], source: str) -> Curve:
     if head.get("schema", 0) > SCHEMA:
         raise NotACurve(
             source, f"its schema {head['schema']} is newer than {SCHEMA}; upgrade serving-workbench"
@@ -139,7 +144,7 @@ def _point(row: Mapping[str, Any]) -> Point:
 
 
 def _restored(kind: type[T], row: Mapping[str, Any]) -> T:
-    """A dataclass from values that went through a table: numbers widened, nothing written as NaN."""
+    """A dataclass from values that went through a table: widened or text, nothing as NaN or empty."""
     values = {}
     for field in fields(kind):  # type: ignore[arg-type]
         value = row[field.name]
@@ -150,7 +155,7 @@ def _restored(kind: type[T], row: Mapping[str, Any]) -> T:
 
 
 def _missing(value: object) -> bool:
-    return value is None or value != value
+    return value is None or value == "" or value != value
 
 
 def _text(value: Any) -> str:
@@ -166,7 +171,7 @@ def _by_number(value: Any) -> dict[int, int]:
 
 
 _CONVERTERS: dict[str, Callable[[Any], Any]] = {
-    "int": int,
+    "int": lambda value: int(float(value)),
     "float": float,
     "str": _text,
     "Verdict": Verdict,
