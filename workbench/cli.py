@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -57,6 +58,25 @@ def logs(
     if not folder.log.exists():
         raise typer.BadParameter(f"there is no log of a server named '{folder.name}'")
     typer.echo(tail(folder.log, lines))
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def demo(
+    context: typer.Context,
+    headless: Annotated[
+        bool, typer.Option("--headless", help="Run it here and write the curve as PNG and CSV.")
+    ] = False,
+    directory: Annotated[
+        Path, typer.Option(help="Where the tutorial is put and the results are written.")
+    ] = Path("serving-demo"),
+) -> None:
+    """Open the tutorial in JupyterLab; further options go to ``jupyter lab``."""
+    from workbench.demo import open_in_lab, run_in_terminal
+
+    if not headless:
+        raise typer.Exit(open_in_lab(directory, context.args))
+    for path in run_in_terminal(directory):
+        typer.echo(path)
 
 
 def main() -> None:

@@ -127,6 +127,7 @@ class ServerFolder:
 
         Yields whether the lock was got; without ``wait`` that is False when somebody else holds it.
         """
+        private_directory(self.path)
         with (self.path / "lock").open("w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))

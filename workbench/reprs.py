@@ -22,6 +22,8 @@ _COLOURS = {
     "stopped": "var(--jp-ui-font-color3, GrayText)",
 }
 
+_CELL = "padding-right: 16px; vertical-align: top"
+
 
 def server_text(server: Server) -> str:
     """One line: which server, and what the start found. Asks nobody."""
@@ -100,7 +102,8 @@ def _cells(server: Server) -> tuple[str, ...]:
 
 def _row(cells: Sequence[str]) -> str:
     first, *others = map(escape, cells)
-    return f'<tr><th scope="row">{first}</th>{"".join(f"<td>{cell}</td>" for cell in others)}</tr>'
+    columns = "".join(f'<td style="{_CELL}">{cell}</td>' for cell in others)
+    return f'<tr><th scope="row" style="{_CELL}">{first}</th>{columns}</tr>'
 
 
 def _codes(values: Iterable[str]) -> str:

@@ -3,6 +3,7 @@
 import os
 from dataclasses import replace
 
+import psutil
 import pytest
 
 from workbench import Server
@@ -16,7 +17,7 @@ from workbench.errors import (
     StartTimedOut,
 )
 from workbench.home import ServerFolder
-from workbench.launch import Launched, launch
+from workbench.launch import PACKAGE, Launched, launch
 
 
 @pytest.fixture
@@ -117,6 +118,17 @@ def test_a_start_that_takes_too_long_is_ended(start):
         start(timeout=0.05)
     with pytest.raises(ProcessLookupError):
         os.kill(caught.value.pid, 0)
+
+
+def test_an_interrupted_start_leaves_no_process(start, monkeypatch):
+    def interrupt(seconds):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("workbench.launch.sleep", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        start()
+    assert [child for child in psutil.Process().children() if PACKAGE in child.cmdline()] == []
+    assert_nothing_left(start.folder)
 
 
 @pytest.mark.parametrize("script", ['#!/bin/sh\necho "$0: No module named kernel_server"\nexit 1\n', None])
