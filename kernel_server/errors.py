@@ -18,18 +18,21 @@
     ├── Unknown               several things failed; the message lists them
     └── Internal              a defect of this server
 
-Each class is named after the canonical status it becomes at the wire; the mapping to gRPC and HTTP
-numbers lives in ``rpc`` and ``rest`` only. Leaves that carry typed arguments live beside the code
+Each class is named after the canonical status it becomes at the wire, its ``code``; the numbers that gRPC
+and HTTP give it live in ``rpc`` and ``rest`` only. Leaves that carry typed arguments live beside the code
 that raises them and build their message from those arguments.
 """
 
 from __future__ import annotations
 
-from typing import Self
+from typing import ClassVar, Self
 
 
 class ServingError(Exception):
     """Root of every error this package raises on purpose."""
+
+    code: ClassVar[str] = "UNKNOWN"
+    """Canonical name of its status, the same in gRPC, HTTP bodies and logs."""
 
     @property
     def message(self) -> str:
@@ -47,54 +50,82 @@ class ServingError(Exception):
 class InvalidArgument(ServingError):
     """The request can never succeed as it stands."""
 
+    code = "INVALID_ARGUMENT"
+
 
 class NotFound(ServingError):
     """No such model, version, label or file."""
+
+    code = "NOT_FOUND"
 
 
 class FailedPrecondition(ServingError):
     """The request contradicts the current state or configuration."""
 
+    code = "FAILED_PRECONDITION"
+
 
 class AlreadyExists(ServingError):
     """The name is taken."""
+
+    code = "ALREADY_EXISTS"
 
 
 class PermissionDenied(ServingError):
     """The caller is known and may not do this."""
 
+    code = "PERMISSION_DENIED"
+
 
 class Unauthenticated(ServingError):
     """The bearer token is missing or wrong."""
+
+    code = "UNAUTHENTICATED"
 
 
 class ResourceExhausted(ServingError):
     """A size or time limit was used up."""
 
+    code = "RESOURCE_EXHAUSTED"
+
 
 class Unavailable(ServingError):
     """Transient: the same request may succeed later."""
+
+    code = "UNAVAILABLE"
 
 
 class DeadlineExceeded(ServingError):
     """The caller's deadline passed before the answer was ready."""
 
+    code = "DEADLINE_EXCEEDED"
+
 
 class Cancelled(ServingError):
     """The caller gave up, or the work was called off."""
+
+    code = "CANCELLED"
 
 
 class Unimplemented(ServingError):
     """Recognised, but not offered by this server."""
 
+    code = "UNIMPLEMENTED"
+
 
 class DataLoss(ServingError):
     """A stored file is corrupt."""
+
+    code = "DATA_LOSS"
 
 
 class Unknown(ServingError):
     """Several things failed; the message lists them."""
 
+    code = "UNKNOWN"
+
 
 class Internal(ServingError):
     """A defect of this server."""
+
+    code = "INTERNAL"

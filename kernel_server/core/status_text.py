@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 from kernel_server.core.state import VersionState
@@ -11,9 +10,7 @@ from kernel_server.errors import ServingError, Unknown
 
 def status_text(error: ServingError) -> str:
     """The canonical name of the error's kind and its message: ``NOT_FOUND: no such file``."""
-    kinds = [kind for kind in type(error).__mro__ if ServingError in kind.__bases__]
-    name = kinds[0].__name__ if kinds else Unknown.__name__
-    return f"{re.sub('(?<=[a-z])(?=[A-Z])', '_', name).upper()}: {error.message}"
+    return f"{error.code}: {error.message}"
 
 
 class ModelsUnavailable(Unknown):

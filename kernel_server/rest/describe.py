@@ -13,7 +13,6 @@ from kernel_server.core.dtypes import REF_OFFSET
 from kernel_server.core.servable import ServableId
 from kernel_server.core.signature import Signature, TensorSpec
 from kernel_server.core.state import VersionState
-from kernel_server.rest.status_codes import code_name
 
 
 def status_body(states: Iterable[VersionState]) -> bytes:
@@ -46,7 +45,7 @@ def _version_status(state: VersionState) -> dict[str, object]:
         "version": str(state.id.version),
         "state": state.state.name,
         "status": {
-            "error_code": code_name(error) if error else "OK",
+            "error_code": error.code if error else "OK",
             "error_message": error.message if error else "",
         },
     }

@@ -14,10 +14,10 @@ import numpy as np
 from kernel_server.core.dtypes import DataType
 from kernel_server.core.servable import Array
 from kernel_server.core.signature import Signature
+from kernel_server.core.status_text import status_text
 from kernel_server.errors import InvalidArgument, ServingError
 from kernel_server.rest.json_parse import echo, parse
 from kernel_server.rest.json_tensor import exact_array, is_base64, quick_array
-from kernel_server.rest.status_codes import code_name
 
 
 class PredictBody:
@@ -172,8 +172,7 @@ def _add_value(
         _check_alike(array, columns[name])
     except ServingError as error:
         raise InvalidArgument(
-            f"Failed to process element: {place} of 'instances' list. "
-            f"Error: {code_name(error)}: {error.message}"
+            f"Failed to process element: {place} of 'instances' list. Error: {status_text(error)}"
         ) from error
     columns[name].append(array)
 

@@ -2,14 +2,7 @@ import pytest
 
 from kernel_server import errors
 from kernel_server.rest.json_parse import JsonParseError
-from kernel_server.rest.status_codes import code_name, http_status
-
-LEAVES = errors.ServingError.__subclasses__()
-
-
-@pytest.mark.parametrize("kind", LEAVES)
-def test_every_kind_of_error_has_its_own_name(kind: type[errors.ServingError]) -> None:
-    assert code_name(kind("x")).replace("_", "").lower() == kind.__name__.lower()
+from kernel_server.rest.status_codes import http_status
 
 
 @pytest.mark.parametrize(
@@ -38,4 +31,3 @@ def test_http_status(kind: type[errors.ServingError], status: int) -> None:
 
 def test_a_leaf_counts_as_its_kind() -> None:
     assert http_status(JsonParseError("x", 1)) == 400
-    assert code_name(JsonParseError("x", 1)) == "INVALID_ARGUMENT"
