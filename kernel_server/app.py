@@ -92,11 +92,11 @@ class App:
         version yet is waited for.
         """
         self._manager.start()
+        self._handlers.reload.source.start()
         self._forget_unloaded_versions()
         config = ModelServerConfig.from_settings(self.settings)
         loading = asyncio.create_task(self._handlers.reload.apply(config))
         if not await self._stopped_before(loading):
-            self._handlers.reload.source.start()
             self._start_background()
             addresses = await self._open_ports()
             self.process.announce(addresses, {model.name: model.base_path for model in config.models})
