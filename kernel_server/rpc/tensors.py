@@ -68,9 +68,12 @@ def decode_tensor(name: str, proto: tensor_pb2.TensorProto) -> Array:
     if shape and min(shape) < 0:
         raise MalformedTensor(name, f"its shape {list(shape)} has a negative dimension")
     content = proto.tensor_content
-    if content and dtype.kind != "O":
-        return _from_content(name, content, dtype, shape)
-    return _from_values(name, proto, DataType(proto.dtype), shape)
+    try:
+        if content and dtype.kind != "O":
+            return _from_content(name, content, dtype, shape)
+        return _from_values(name, proto, DataType(proto.dtype), shape)
+    except (ValueError, OverflowError) as error:  # numpy's limits on dimensions, or a value out of range
+        raise MalformedTensor(name, str(error)) from error
 
 
 def _from_content(name: str, content: bytes, dtype: np.dtype[Any], shape: tuple[int, ...]) -> Array:
