@@ -17,6 +17,8 @@ from kernel_server.rest.json_decode import PredictBody
 from kernel_server.rest.json_encode import encode
 from kernel_server.rest.routes import Route
 
+_OUT_OF_TIME = "out of time"
+
 
 class SignatureNotFound(InvalidArgument):
     """The model has no such signature; over gRPC this has another status and other words."""
@@ -65,8 +67,16 @@ class Calls:
         return reply
 
     async def _in_time(self, run: Awaitable[dict[str, Array]]) -> dict[str, Array]:
+        # asyncio.timeout() says the same at four times the price, 3 % of a small request.
+        task = asyncio.current_task()
+        assert task is not None
+        timer = asyncio.get_running_loop().call_later(self._timeout, task.cancel, _OUT_OF_TIME)
         try:
-            async with asyncio.timeout(self._timeout):
-                return await run
-        except TimeoutError:
+            return await run
+        except asyncio.CancelledError as error:
+            if _OUT_OF_TIME not in error.args:
+                raise
+            task.uncancel()
             raise DeadlineExceeded("Timed out waiting for notification") from None
+        finally:
+            timer.cancel()

@@ -56,10 +56,7 @@ class Face:
         if request.method == hdrs.METH_OPTIONS:
             return self._preflight(request)
         try:
-            self._authorize(request)
-            route = match(request.method, path)
-            text = await read_body(request, self._max_body_bytes)
-            reply = await self._calls.answer(route, text)
+            reply = await self._call(request, path)
         except ServingError as error:
             return self._refusal(error)
         except Exception as error:
@@ -68,6 +65,12 @@ class Face:
         if len(reply) >= _COMPRESS_FROM and "gzip" in request.headers.get(hdrs.ACCEPT_ENCODING, ""):
             return await self._compressed(reply)
         return web.Response(body=reply, headers=self._headers)
+
+    async def _call(self, request: web.BaseRequest, path: str) -> bytes:
+        self._authorize(request)
+        route = match(request.method, path)
+        text = await read_body(request, self._max_body_bytes)
+        return await self._calls.answer(route, text)
 
     def _probe(self, path: str) -> web.Response:
         if path == "/livez":

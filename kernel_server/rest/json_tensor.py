@@ -17,7 +17,7 @@ import numpy as np
 
 from kernel_server.core.dtypes import DataType
 from kernel_server.core.servable import Array
-from kernel_server.errors import InvalidArgument, Unimplemented
+from kernel_server.errors import InvalidArgument, ServingError, Unimplemented
 from kernel_server.rest.json_parse import echo
 
 MAX_RANK = 31
@@ -40,7 +40,8 @@ _LEAF_TYPES: dict[DataType, frozenset[type]] = {
     **dict.fromkeys(_INTEGER_RANGES, frozenset({int})),
     DataType.BOOL: frozenset({bool}),
 }
-_ALWAYS_WALKED = frozenset({DataType.STRING, DataType.UINT64})  # numpy 1 wraps negative numbers silently
+_ALWAYS_WALKED = frozenset({DataType.STRING, DataType.UINT64})
+"""numpy would make text of bytes, and numpy 1 wraps negative numbers silently."""
 _JSON_TYPES = {
     type(None): "Null",
     dict: "Object",
@@ -56,13 +57,13 @@ def quick_array(value: object, dtype: DataType, *, only_numbers: bool) -> Array 
 
     ``only_numbers`` tells that lists are known to hold numbers and lists only.
     """
-    if dtype in _ALWAYS_WALKED:
-        return None
     try:
+        if dtype in _ALWAYS_WALKED:
+            return exact_array(value, dtype)
         known = only_numbers and isinstance(value, list) and dtype in _FLOATS
         if known or _leaf_types(value) <= _LEAF_TYPES.get(dtype, frozenset()):
             return _array(value, dtype)
-    except (ValueError, TypeError, OverflowError):
+    except (ServingError, ValueError, TypeError, OverflowError):
         pass
     return None
 

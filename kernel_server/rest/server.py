@@ -23,7 +23,6 @@ MAX_BODY_BYTES = 128 * 1024 * 1024
 _BACKLOG = 1024
 """Connections that may wait to be accepted: a load generator opens hundreds at once."""
 
-
 _http_log = logging.getLogger(f"{__package__}.http")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 
 from kernel_server.errors import ServingError
+from kernel_server.rest.body import BodyTooLarge
 
 CLIENT_CLOSED_REQUEST = 499
 """Not in RFC 9110, but what TensorFlow Serving (and nginx) say when the client is gone."""
@@ -28,5 +29,10 @@ _STATUS = {
 
 
 def http_status(error: ServingError) -> int:
-    """The HTTP status that tells a client of ``error``."""
+    """The HTTP status that tells a client of ``error``.
+
+    A body beyond the limit is not 429 like other used-up limits: that would invite to send it again.
+    """
+    if isinstance(error, BodyTooLarge):
+        return HTTPStatus.REQUEST_ENTITY_TOO_LARGE
     return _STATUS[error.code]

@@ -34,7 +34,7 @@ def test_the_quick_way_agrees_with_the_exact_one(value: object, dtype: DataType)
         np.testing.assert_array_equal(quick, exact)
 
 
-@pytest.mark.parametrize("dtype", [DataType.FLOAT, DataType.INT64, DataType.STRING])
+@pytest.mark.parametrize("dtype", [DataType.FLOAT, DataType.INT64, DataType.UINT64])
 @pytest.mark.parametrize("value", DOUBTFUL, ids=str)
 def test_the_quick_way_leaves_doubtful_values_alone(value: object, dtype: DataType) -> None:
     assert quick_array(value, dtype, only_numbers=False) is None

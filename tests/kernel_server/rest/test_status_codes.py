@@ -1,6 +1,7 @@
 import pytest
 
 from kernel_server import errors
+from kernel_server.rest.body import BodyTooLarge
 from kernel_server.rest.json_parse import JsonParseError
 from kernel_server.rest.status_codes import http_status
 
@@ -31,3 +32,7 @@ def test_http_status(kind: type[errors.ServingError], status: int) -> None:
 
 def test_a_leaf_counts_as_its_kind() -> None:
     assert http_status(JsonParseError("x", 1)) == 400
+
+
+def test_a_body_beyond_the_limit_is_told_apart() -> None:
+    assert http_status(BodyTooLarge(10)) == 413
