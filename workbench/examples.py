@@ -37,10 +37,9 @@ def prepare_requests(
 ) -> RequestSet:
     """Requests of ``rows`` examples each, with expected answers as ``check`` wants them.
 
-    A signature without a free first dimension gets whole examples instead. Raises
-    :class:`~workbench.errors.InvalidSetting` for inputs that cannot be used or guessed.
+    With ``rows=0`` each example is a whole request. Raises :class:`~workbench.errors.InvalidSetting` for
+    inputs that cannot be used or guessed.
     """
-    rows = rows if is_batchable(signature) else 0
     arrays = draw_inputs(signature, rows, seed) if inputs is None else to_arrays(inputs, signature)
     if isinstance(check, Mapping):
         expected = {version: _named(outputs, signature) for version, outputs in check.items()}

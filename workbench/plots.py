@@ -38,7 +38,7 @@ _INKS: dict[str, _Ink] = {
     "dark": _Ink(paper="#111111", text="#d5d8dd", faint="#d5d8dd22", hollow="#111111"),
 }
 
-_HUES = ("#2a8bd0", "#e2672a", "#1aa583", "#c76fb0", "#c99a16", "#7d84d8")
+_HUES = ("#2a8bd0", "#e2672a", "#1aa583", "#c76fb0", "#b5880f", "#7d84d8")
 """After Okabe and Ito's palette for all kinds of colour vision, of middle lightness for any background."""
 
 _MARKERS = ("o", "s", "^", "D", "v", "P")
@@ -203,7 +203,9 @@ def _name(curve: Curve) -> str:
 
 
 def _drawable(curve: Curve) -> list[Point]:
-    return [point for point in curve.points if point.p99_ms is not None]
+    """The points that have latencies, from the lowest load to the highest."""
+    points = [point for point in curve.points if point.p99_ms is not None]
+    return sorted(points, key=lambda point: point.offered_rate or point.concurrency or 0)
 
 
 def _common_limit(curves: Sequence[Curve]) -> float | None:

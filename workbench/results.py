@@ -8,6 +8,7 @@ from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING
 
+from workbench.load.verdict import Verdict
 from workbench.points import Point, ServerSplit, milliseconds
 from workbench.provenance import Provenance
 
@@ -119,7 +120,8 @@ def _row(point: Point, best: bool) -> str:
     latencies = [milliseconds(value) for value in (point.p50_ms, point.p95_ms, point.p99_ms)]
     numbers = [load, f"{point.achieved_rate:,.0f}", *latencies, batch, f"{point.failed + point.unfinished:,}"]
     cells = "".join(f"<td>{number}</td>" for number in numbers)
-    verdict = f'<td class="verdict" title="{escape(point.reason)}">{escape(point.verdict)}</td>'
+    reason = "" if point.verdict is Verdict.STABLE else f"<small>{escape(point.reason)}</small>"
+    verdict = f'<td class="verdict">{escape(point.verdict)} {reason}</td>'
     mark = ' class="best"' if best else ""
     return f"<tr{mark}>{cells}{verdict}</tr>"
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from workbench.configuration import Batching
 from workbench.errors import InvalidSetting
-from workbench.examples import Check, prepare_requests
+from workbench.examples import Check, is_batchable, prepare_requests
 from workbench.load import LoadCancelled, LoadFailed, LoadSpec, Progress, RequestSet, judge, run_load
 from workbench.points import Point
 from workbench.progress import SweepProgress
@@ -64,7 +64,8 @@ def sweep(
       loop). Neither: the capacity is probed, then eight rates from 10 % to 120 % of it are measured.
     - ``batching``: parameters for the time of the sweep, all or some; ``False`` for none. They are put back.
     - ``inputs``: examples along the first axis, as for :meth:`~workbench.client.Client.predict`; by default
-      drawn at random from the signature. A request carries ``rows`` of them.
+      drawn at random from the signature. A request carries ``rows`` of them, or a single one, whole, when the
+      signature has no batch dimension.
     - ``duration`` and ``warmup``: seconds per point; the warm-up is not counted.
     - ``slo_ms``: the latency that p99 should keep; goodput and verdicts refer to it.
     - ``arrivals``: a name in :data:`workbench.load.arrivals.ARRIVALS`, drawn with ``seed``.
@@ -81,6 +82,7 @@ def sweep(
         raise InvalidSetting("rates", rates, "give either rates or concurrencies: they make different curves")
     with Target(server, model, token) as target, target.batching_set_to(batching):
         described, version = target.signature(signature)
+        rows = rows if is_batchable(described) else 0
         requests = prepare_requests(target, described, inputs, rows=rows, seed=seed, check=check)
         with _saved(requests) as path:
             spec = LoadSpec(

@@ -160,9 +160,10 @@ def test_the_text_answers_the_question() -> None:
 
 
 def test_the_table_marks_the_best_row_and_escapes_what_others_wrote() -> None:
-    html = replace(FULL, label="<b>&")._repr_html_()
+    failing = point(400, None, Verdict.FAILING)
+    html = replace(FULL, label="<b>&", points=(*FULL.points, failing))._repr_html_()
 
     assert html.count('<tr class="best">') == 1
     assert "&lt;b&gt;&amp;" in html
-    assert 'title="it is stable, says &quot;somebody&quot;"' in html
+    assert "it is failing, says &quot;somebody&quot;" in html
     assert "$" not in html

@@ -185,11 +185,12 @@ def test_any_tensorflow_serving_endpoint_will_do(foreign: ForeignServer) -> None
 def test_a_signature_without_a_batch_dimension_gets_whole_examples() -> None:
     server = ForeignServer(shape=(3,))
     try:
-        point = sweep(server.target, "doubler", rates=[50], check=True, **QUICK).points[0]
+        curve = sweep(server.target, "doubler", rates=[50], check=True, **QUICK)
     finally:
         server.stop()
 
-    assert (point.checked, point.misrouted) == (point.due, 0)
+    assert (curve.points[0].checked, curve.points[0].misrouted) == (curve.points[0].due, 0)
+    assert curve.provenance.rows_per_request == 0
 
 
 @pytest.mark.parametrize(

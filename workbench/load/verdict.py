@@ -142,8 +142,8 @@ def _generator_limited(result: LoadResult, slo_ms: float | None) -> Judgement | 
         return None
     return Judgement(
         Verdict.GENERATOR_LIMITED,
-        f"the generator sent late, which counts as latency: p99 of the lag is {lag:.1f} ms, more than "
-        f"{allowed:.1f} ms (it used {busy:.0%} of a core)",
+        f"p99 of the send lag, which the latencies include, is {lag:.1f} ms ({allowed:.1f} ms is fine); "
+        f"the generator used {busy:.0%} of a core",
     )
 
 
