@@ -39,7 +39,6 @@ class RequestSet:
         rows: int = 1,
         expected: Mapping[int, Answers] | None = None,
         version: int | None = None,
-        label: str | None = None,
         signature: str = "",
     ) -> RequestSet:
         """Cut ``inputs`` and ``expected`` (first axis: examples) into requests of ``rows`` examples.
@@ -58,7 +57,6 @@ class RequestSet:
                 model,
                 {name: np.asarray(parts[request]) for name, parts in cut.items()},
                 version=version,
-                label=label,
                 signature=signature,
             )
             for request in range(count)
