@@ -119,7 +119,7 @@ def _array(value: object, dtype: DataType, only_numbers: bool) -> Array:
 def _gather(items: list[Any], signature: Signature) -> dict[str, list[Any]] | None:
     """Items turned into one list per input, or ``None`` when they are not all of one kind."""
     specs = signature.inputs
-    if not any(map(_is_object, items)):
+    if dict not in set(map(type, items)) or not any(map(_is_object, items)):
         return {next(iter(specs)): items} if len(specs) == 1 else None
     names = specs.keys()
     if all(_is_object(item) and item.keys() == names for item in items):

@@ -21,14 +21,21 @@ from kernel_server.errors import InvalidArgument
 _BYTES_SUFFIX = "_bytes"
 """String outputs named so hold bytes, written as base64."""
 
-_UNWRITABLE = frozenset(
-    {
-        DataType.HALF,
-        DataType.BFLOAT16,
-        DataType.UINT16,
-        DataType.COMPLEX64,
-        DataType.COMPLEX128,
-    }
+_WRITABLE = frozenset(
+    dtype.numpy
+    for dtype in (
+        DataType.FLOAT,
+        DataType.DOUBLE,
+        DataType.INT8,
+        DataType.INT16,
+        DataType.INT32,
+        DataType.INT64,
+        DataType.UINT8,
+        DataType.UINT32,
+        DataType.UINT64,
+        DataType.BOOL,
+        DataType.STRING,
+    )
 )
 
 
@@ -64,9 +71,9 @@ def _exactly(outputs: Mapping[str, Array], in_rows: bool) -> bytes:
 
 def _check_types(outputs: Mapping[str, Array]) -> None:
     for array in outputs.values():
-        dtype = DataType.of(array.dtype)
-        if dtype in _UNWRITABLE:
-            raise InvalidArgument(f"Failed to write JSON value for tensor type: {dtype.label}")
+        if array.dtype not in _WRITABLE:
+            label = DataType.of(array.dtype).label
+            raise InvalidArgument(f"Failed to write JSON value for tensor type: {label}")
 
 
 def _check_rows(outputs: Mapping[str, Array]) -> None:
