@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 import time
 
@@ -46,11 +47,14 @@ def run(settings: Settings) -> int:
     Raises a ``ServingError`` that says what kept the server from starting.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname).1s %(name)s: %(message)s")
-    uvloop.run(_serve(settings))
+    if not uvloop.run(_serve(settings)):
+        # Python would wait at its end for the threads, and a model that never returns keeps one for ever.
+        os._exit(0)
     return 0
 
 
-async def _serve(settings: Settings) -> None:
+async def _serve(settings: Settings) -> bool:
+    """Whether nothing was left behind at the end."""
     app = App(settings)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -59,7 +63,8 @@ async def _serve(settings: Settings) -> None:
         await app.start()
         await app.process.stop_requested.wait()
     finally:
-        await app.stop()
+        ended = await app.stop()
+    return ended
 
 
 class App:
@@ -94,10 +99,11 @@ class App:
         self._manager.start()
         self._handlers.reload.source.start()
         self._forget_unloaded_versions()
+        self._background.append(asyncio.create_task(self._end_with_lifetime()))
         config = ModelServerConfig.from_settings(self.settings)
         loading = asyncio.create_task(self._handlers.reload.apply(config))
         if not await self._stopped_before(loading):
-            self._start_background()
+            self._watch_config_file()
             addresses = await self._open_ports()
             self.process.announce(addresses, {model.name: model.base_path for model in config.models})
             _log.info("Serving on %s", ", ".join(str(place) for place in addresses if place))
@@ -107,9 +113,13 @@ class App:
         _log.info("Stopping: %s", reason)
         self.process.stop_requested.set()
 
-    async def stop(self) -> None:
-        """Answer what is in flight, close the ports, unload the models."""
+    async def stop(self) -> bool:
+        """Answer what is in flight, close the ports, unload the models.
+
+        Returns whether all that was done in the time that the settings give; if not, threads are left.
+        """
         grace = self.settings.drain_timeout_seconds
+        deadline = time.monotonic() + grace
         for task in self._background:
             task.cancel()
         abandoned = await self._handlers.drain.drain(grace)
@@ -118,8 +128,8 @@ class App:
         self.process.withdraw()
         await asyncio.gather(self._grpc.stop(1.0), *([self._rest.stop(1.0)] if self._rest else []))
         self._handlers.reload.source.stop()
-        self._scheduler.stop()
-        await asyncio.to_thread(self._manager.stop, grace)
+        idle = self._scheduler.stop(max(0.0, deadline - time.monotonic()))
+        return await asyncio.to_thread(self._manager.stop, max(0.0, deadline - time.monotonic())) and idle
 
     def _build_handlers(self) -> Handlers:
         settings = self.settings
@@ -179,8 +189,7 @@ class App:
             is_ready=lambda: not self._handlers.drain.started.is_set(),
         )
 
-    def _start_background(self) -> None:
-        self._background.append(asyncio.create_task(self._end_with_lifetime()))
+    def _watch_config_file(self) -> None:
         file, period = self.settings.model_config_file, self.settings.model_config_file_poll_wait_seconds
         if file is not None and period > 0:
             self._background.append(
@@ -191,7 +200,8 @@ class App:
         self.request_stop(await self.process.lifetime.over())
 
     def _last_use(self) -> float:
-        return time.monotonic() if self._scheduler.in_flight else self._models.last_request
+        in_use = self._scheduler.in_flight or not self.process.ready
+        return time.monotonic() if in_use else self._models.last_request
 
     def _forget_unloaded_versions(self) -> None:
         loop = asyncio.get_running_loop()

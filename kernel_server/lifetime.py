@@ -40,7 +40,8 @@ class Lifetime:
     """Watches the owner and the idle time.
 
     An owner that ends leaves ``owner_timeout`` seconds for another process to take the server over,
-    which is what a restarted notebook kernel does.
+    which is what a restarted notebook kernel does. ``last_use`` tells, as ``time.monotonic()``, when the
+    server was last in use: now, if it is.
     """
 
     def __init__(
@@ -48,12 +49,13 @@ class Lifetime:
         owner: ProcessId | None,
         owner_timeout: float,
         idle_timeout: float,
-        last_request: Callable[[], float],
+        last_use: Callable[[], float],
     ) -> None:
         self.owner = owner
         self.owner_timeout = owner_timeout
         self.idle_timeout = idle_timeout
-        self._last_request = last_request
+        self._last_use = last_use
+        self._used = time.monotonic()
         self._orphaned_since: float | None = None
 
     def hand_over(self, owner: ProcessId | None) -> None:
@@ -71,12 +73,13 @@ class Lifetime:
 
     def _reason(self) -> str | None:
         now = time.monotonic()
+        self._used = max(self._used, self._last_use())
         if self.owner is not None and self._orphaned(self.owner, now):
             return (
                 f"its owner, process {self.owner.pid}, ended and no other "
                 f"took over in {self.owner_timeout:g} s"
             )
-        if self.idle_timeout and now - self._last_request() >= self.idle_timeout:
+        if self.idle_timeout and now - self._used >= self.idle_timeout:
             return f"no request came for {self.idle_timeout:g} s"
         return None
 

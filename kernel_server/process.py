@@ -41,7 +41,7 @@ class ServerProcess:
         self.stop_requested = asyncio.Event()
         self._token = token
         self._usage = psutil.Process()
-        self._ready_at = time.monotonic()
+        self._ready_at: float | None = None
         self._started_at = datetime.now(UTC).isoformat(timespec="seconds")
         self._file = StateFile(settings.state_file) if settings.state_file else None
         self._models: Mapping[str, str] = {}
@@ -52,9 +52,14 @@ class ServerProcess:
         return __version__
 
     @property
+    def ready(self) -> bool:
+        """Whether the server is past its first loads and listens."""
+        return self._ready_at is not None
+
+    @property
     def uptime_seconds(self) -> float:
-        """Seconds since the server became ready."""
-        return time.monotonic() - self._ready_at
+        """Seconds since the server became ready; 0 before."""
+        return 0.0 if self._ready_at is None else time.monotonic() - self._ready_at
 
     @property
     def resident_bytes(self) -> int:

@@ -130,13 +130,17 @@ class BatchScheduler:
         """Requests taken and not answered, over all queues."""
         return sum(queue.in_flight for model in self._models.values() for queue in model.queues)
 
-    def stop(self) -> None:
-        """End the worker threads after the batches they have; call after :meth:`drain`."""
+    def stop(self, timeout: float = 30.0) -> bool:
+        """End the worker threads after the batches they have; call after :meth:`drain`.
+
+        Returns whether all have ended within ``timeout`` seconds: a model may never return.
+        """
+        deadline = perf_counter() + timeout
         for _ in self._threads:
             self._inbox.put(None)
         for thread in self._threads:
-            thread.join()
-        self._threads.clear()
+            thread.join(max(0.0, deadline - perf_counter()))
+        return not any(thread.is_alive() for thread in self._threads)
 
     def _pump(self, quiet: bool = False) -> None:
         """Give free threads what is due; with a ``quiet`` loop, everything that waits is."""

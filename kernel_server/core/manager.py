@@ -73,8 +73,8 @@ class Manager:
         """Start deciding. A manager runs once: it cannot be started again after :meth:`stop`."""
         self._thread.start()
 
-    def stop(self, timeout: float | None = None) -> None:
-        """Unload everything and end all threads.
+    def stop(self, timeout: float | None = None) -> bool:
+        """Unload everything and end all threads; returns whether that is done.
 
         Waits for borrowed handles and running loads, at most ``timeout`` seconds; what is still in
         use then is logged and left to the end of the process.
@@ -88,8 +88,9 @@ class Manager:
         if self._thread.is_alive():
             with self._changed:
                 _log.warning("Stopped while in use: %s", ", ".join(str(h.id) for h in self._versions))
-        else:
-            self._versions.shut_down()
+            return False
+        self._versions.shut_down()
+        return True
 
     def set_aspired(self, name: str, aspired: Sequence[Aspired]) -> None:
         """Say which versions of the model ``name`` should exist; every other one is to go.

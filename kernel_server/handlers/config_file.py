@@ -21,14 +21,17 @@ class ConfigFile:
         self._reload = reload
 
     async def watch(self, period: float) -> None:
-        """Look every ``period`` seconds; what does not parse or apply is logged, and the old state stays."""
+        """Look every ``period`` seconds; what does not parse or apply is logged, and the old state stays.
+
+        New models are not waited for: whoever mistyped a base path mends it in the file.
+        """
         complaint = ""
         while True:
             await asyncio.sleep(period)
             try:
                 config = ModelServerConfig.from_text(self._path)
                 if config is not None and config != self._reload.config:
-                    await self._reload.apply(config)
+                    await self._reload.replace(config)
                 complaint = ""
             except ServingError as error:
                 if error.message != complaint:

@@ -71,9 +71,16 @@ class ReloadHandler:
         then, and the other models serve.
         """
         first = not self._factories
-        async with self._lock:
-            new = await asyncio.to_thread(self._replace, config)
+        new = await self.replace(config)
         await self._wait_until_available(new, "servable(s)" if first else "model(s)")
+
+    async def replace(self, config: ModelServerConfig) -> list[str]:
+        """Put ``config`` in force, wait for nothing, and return the names of the models that are new in it.
+
+        Raises ``InvalidArgument`` or ``FailedPrecondition`` before anything has changed.
+        """
+        async with self._lock:
+            return await asyncio.to_thread(self._replace, config)
 
     def _replace(self, config: ModelServerConfig) -> list[str]:
         self._check(config)

@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from time import monotonic, perf_counter
 
 import numpy as np
@@ -22,8 +23,10 @@ from kernel_server.batching.queue import BatchQueue
 from kernel_server.batching.quiet import BUSY_TURN
 from kernel_server.batching.scheduler import BatchScheduler
 from kernel_server.core.servable import Array, ServableId
-from kernel_server.errors import InvalidArgument
+from kernel_server.errors import Cancelled, InvalidArgument, ServingError
 from kernel_server.monitoring.timing import TimingRecord
+
+Answer = asyncio.Future[Sequence[Array]]
 
 LONG = 60_000_000
 """A timeout, in microseconds, that no test lives to see."""
@@ -60,10 +63,28 @@ def rows(*values: float) -> Array:
     return np.array(values, np.float32)
 
 
-def submit(
-    queue: BatchQueue, *values: float, deadline: float | None = None
-) -> asyncio.Future[Sequence[Array]]:
-    return queue.submit([rows(*values)], deadline, TimingRecord())
+def send(
+    queue: BatchQueue,
+    inputs: Sequence[Array],
+    deadline: float | None = None,
+    record: TimingRecord | None = None,
+) -> Answer:
+    """Submit a request; the future takes over what its callback is told."""
+    answer: Answer = queue._scheduler.loop.create_future()
+
+    def done(outcome: Sequence[Array] | ServingError) -> None:
+        if isinstance(outcome, ServingError):
+            answer.set_exception(outcome)
+        else:
+            answer.set_result(outcome)
+
+    task = queue.submit(inputs, deadline, record or TimingRecord(), done)
+    answer.give_up = partial(queue.abandon, task)  # type: ignore[attr-defined]
+    return answer
+
+
+def submit(queue: BatchQueue, *values: float, deadline: float | None = None) -> Answer:
+    return send(queue, [rows(*values)], deadline)
 
 
 async def until(condition: object, what: str) -> None:
@@ -73,7 +94,7 @@ async def until(condition: object, what: str) -> None:
         await asyncio.sleep(0.001)
 
 
-async def occupy(queue: BatchQueue, model: Doubler) -> asyncio.Future[Sequence[Array]]:
+async def occupy(queue: BatchQueue, model: Doubler) -> Answer:
     """Hold the only thread inside the model, so that what follows must queue."""
     model.gate.clear()
     first = submit(queue, 0.0)
@@ -157,8 +178,8 @@ async def test_unequal_rows_share_a_batch_only_when_padding_is_on() -> None:
         async with scheduling(parameters) as scheduler:
             queue = scheduler.add_queue(ServableId("m", 1), "serving_default", model)
             first = await occupy(queue, model)
-            wide = queue.submit([np.array([[5.0, 6.0]])], None, TimingRecord())
-            narrow = queue.submit([np.array([[7.0]])], None, TimingRecord())
+            wide = send(queue, [np.array([[5.0, 6.0]])])
+            narrow = send(queue, [np.array([[7.0]])])
             model.gate.set()
             await first
             assert (await wide)[0].tolist() == [[10.0, 12.0]]
@@ -174,7 +195,7 @@ async def test_large_requests_are_split_and_put_together_again() -> None:
     async with scheduling(parameters) as scheduler:
         queue = scheduler.add_queue(ServableId("m", 1), "serving_default", model)
         values = np.arange(11, dtype=np.float32)
-        (answer,) = await queue.submit([values], None, TimingRecord())
+        (answer,) = await send(queue, [values])
         assert answer.tolist() == (values * 2).tolist()
         assert sorted(model.sizes) == [3, 4, 4]
         assert queue.in_flight == 0
@@ -222,7 +243,7 @@ async def test_inputs_without_a_common_number_of_rows_are_refused(inputs: list[A
     async with scheduling(BatchingParameters()) as scheduler:
         queue = scheduler.add_queue(ServableId("m", 1), "serving_default", Doubler())
         with pytest.raises(NotBatchable, match=message):
-            queue.submit([np.asarray(array) for array in inputs], None, TimingRecord())
+            send(queue, [np.asarray(array) for array in inputs])
 
 
 async def test_one_bad_request_spoils_no_other() -> None:
@@ -256,14 +277,15 @@ async def test_cancelled_and_expired_requests_cost_no_compute() -> None:
         queue = scheduler.add_queue(ServableId("m", 1), "serving_default", model)
         first = await occupy(queue, model)
         gone = submit(queue, 1.0)
-        gone.cancel()
-        queue.abandon(gone)
+        gone.give_up()  # type: ignore[attr-defined]
         late = submit(queue, 2.0, deadline=monotonic() - 1)
         kept = submit(queue, 3.0)
         model.gate.set()
         await first
         with pytest.raises(ExpiredInQueue, match="timeout exceeded while waiting in batching queue"):
             await late
+        with pytest.raises(Cancelled):
+            await gone
         assert (await kept)[0].tolist() == [6.0]
         assert model.sizes == [1, 1]
         assert (queue.statistics.outcomes.cancelled, queue.statistics.outcomes.shed) == (1, 1)
@@ -278,7 +300,7 @@ async def test_parameters_are_replaced_while_requests_wait_and_none_is_lost() ->
         before = [submit(queue, i) for i in range(3)]
         scheduler.replace("m", BatchingParameters(max_batch_size=2, num_batch_threads=1))
         records = [TimingRecord() for _ in range(2)]
-        after = [queue.submit([rows(i)], None, record) for i, record in enumerate(records)]
+        after = [send(queue, [rows(i)], None, record) for i, record in enumerate(records)]
         model.gate.set()
         await asyncio.gather(first, *before, *after)
         assert model.sizes == [1, 3, 2]
@@ -349,7 +371,7 @@ async def test_statistics_split_the_time_of_a_request() -> None:
     async with scheduling(BatchingParameters()) as scheduler:
         queue = scheduler.add_queue(ServableId("m", 1), "serving_default", Doubler())
         record = TimingRecord()
-        await queue.submit([rows(1.0)], None, record)
+        await send(queue, [rows(1.0)], None, record)
         record.replied()
         stages = queue.statistics.stage_micros
         assert {name: int(histogram.counts.sum()) for name, histogram in stages.items()} == dict.fromkeys(
@@ -368,5 +390,17 @@ async def test_draining_answers_everything() -> None:
     model.gate.set()
     assert await scheduler.drain(30) == 0
     assert all(future.done() for future in [first, *futures])
-    scheduler.stop()
+    assert scheduler.stop()
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("batch_threads")]
+
+
+async def test_a_model_that_never_returns_does_not_keep_the_scheduler() -> None:
+    scheduler = BatchScheduler(BatchingParameters(num_batch_threads=1))
+    model = Doubler()
+    queue = scheduler.add_queue(ServableId("m", 1), "serving_default", model)
+    await occupy(queue, model)
+    assert await scheduler.drain(0.01) == 1
+    assert not scheduler.stop(0.01)
+    model.gate.set()
+    assert await scheduler.drain(30) == 0
+    assert scheduler.stop()

@@ -433,7 +433,7 @@ def test_stop_unloads_everything_and_ends_the_waiting(bench: Bench) -> None:
     bench.wait(lambda: len(bench.manager.available("m")) == 3)
     waiter = threading.Thread(target=bench.manager.wait_until_available, args=(["absent"],))
     waiter.start()
-    bench.manager.stop(PATIENCE)
+    assert bench.manager.stop(PATIENCE)
     waiter.join(PATIENCE)
     assert not waiter.is_alive()
     assert all(loader.unit.closed.is_set() for loader in loaders.values())
@@ -445,7 +445,7 @@ def test_stop_gives_up_on_a_handle_that_stays_out(bench: Bench, caplog: pytest.L
     bench.aspire(v1=loader)
     bench.wait_for(1, State.AVAILABLE)
     with bench.manager.handle("m"), caplog.at_level(logging.WARNING):
-        bench.manager.stop(timeout=0.05)
+        assert not bench.manager.stop(timeout=0.05)
         assert "Stopped while in use: {name: m version: 1}" in caplog.text
         assert not loader.unit.closed.is_set()
     assert loader.unit.closed.wait(PATIENCE)
