@@ -33,6 +33,9 @@ POLL_SECONDS = 0.05
 SIGNAL_SECONDS = 5.0
 """How long a process gets to react before it is asked in a stronger way."""
 
+EXIT_SECONDS = 20.0
+"""How long a process may take to end that said it would: TensorFlow's own end is slow on a busy machine."""
+
 ANSWER_SECONDS = 5.0
 """How long the answer to a stop request may take beyond the draining."""
 
@@ -201,10 +204,13 @@ def _exited(code: int, folder: ServerFolder) -> StartFailed:
 
 def _drained(record: Record, timeout: float) -> bool:
     """Whether the server ended by itself when asked to."""
-    # It may end before its answer is out, so only the process tells.
-    with suppress(RequestFailed), Control(record.target, record.token) as control:
-        control.call(STOP, control_pb2.StopRequest(timeout_seconds=timeout), timeout + ANSWER_SECONDS)
-    return record.process.wait(SIGNAL_SECONDS)
+    try:
+        with Control(record.target, record.token) as control:
+            control.call(STOP, control_pb2.StopRequest(timeout_seconds=timeout), timeout + ANSWER_SECONDS)
+    except RequestFailed:
+        # It may have ended before its answer was out.
+        return record.process.wait(SIGNAL_SECONDS)
+    return record.process.wait(EXIT_SECONDS)
 
 
 def _end(process: ProcessId) -> Literal["terminated", "killed"]:

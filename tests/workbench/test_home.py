@@ -1,5 +1,6 @@
-import multiprocessing
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -85,24 +86,21 @@ def test_a_private_file_replaces_the_former_one_whole(tmp_path):
     assert list(tmp_path.glob(".token*")) == []
 
 
-def hold_lock(folder, held, release):
-    with folder.locked():
-        held.set()
-        release.wait(30)
+HOLD_THE_LOCK = """
+from workbench.home import ServerFolder
+with ServerFolder.of("digits").locked():
+    print("held", flush=True)
+    input()
+"""
 
 
 def test_only_one_process_at_a_time_has_the_lock():
     folder = ServerFolder.of("digits")
-    folder.create()
-    context = multiprocessing.get_context("spawn")
-    held, release = context.Event(), context.Event()
-    other = context.Process(target=hold_lock, args=(folder, held, release))
-    other.start()
-    assert held.wait(60)
-    with folder.locked(wait=False) as got:
-        assert not got
-    release.set()
+    command = [sys.executable, "-c", HOLD_THE_LOCK]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout.readline() == "held\n"
+        with folder.locked(wait=False) as got:
+            assert not got
+        other.communicate("\n")
     with folder.locked() as got:
         assert got
-    other.join(60)
-    assert other.exitcode == 0

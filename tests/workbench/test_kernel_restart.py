@@ -13,8 +13,9 @@ OWNER_TIMEOUT = 3.0
 
 
 @pytest.fixture
-def kernel(tmp_path, monkeypatch):
-    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path / "runtime"))
+def kernel(tmp_path_factory, monkeypatch):
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
+    monkeypatch.setenv("WORKBENCH_HOME", str(tmp_path_factory.mktemp("home")))
     manager = KernelManager()
     manager.start_kernel()
     yield manager

@@ -17,7 +17,7 @@ from workbench.errors import (
     StartTimedOut,
 )
 from workbench.home import ServerFolder
-from workbench.launch import PACKAGE, Launched, launch
+from workbench.launch import Launched, launch
 
 
 @pytest.fixture
@@ -127,7 +127,8 @@ def test_an_interrupted_start_leaves_no_process(start, monkeypatch):
     monkeypatch.setattr("workbench.launch.sleep", interrupt)
     with pytest.raises(KeyboardInterrupt):
         start()
-    assert [child for child in psutil.Process().children() if PACKAGE in child.cmdline()] == []
+    commands = [process.info["cmdline"] or [] for process in psutil.process_iter(["cmdline"])]
+    assert [command for command in commands if f"--name={start.folder.name}" in command] == []
     assert_nothing_left(start.folder)
 
 
