@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import time
+from pathlib import Path
 
 import uvloop
 
@@ -30,7 +31,7 @@ from kernel_server.lifetime import Lifetime, ProcessId
 from kernel_server.process import Addresses, ServerProcess
 from kernel_server.rest.server import RestServer
 from kernel_server.rpc.server import GrpcServer
-from kernel_server.security.tls import server_credentials
+from kernel_server.security.tls import server_context
 from kernel_server.security.tokens import Token
 from kernel_server.servables.platforms import Platforms
 from kernel_server.servables.tensorflow_device import resolve_device
@@ -167,9 +168,9 @@ class App:
 
     async def _open_ports(self) -> Addresses:
         settings = self.settings
-        credentials = server_credentials(settings.ssl_config_file) if settings.ssl_config_file else None
+        tls = server_context(settings.ssl_config_file) if settings.ssl_config_file else None
         grpc_address, socket = await self._grpc.start(
-            _bindable(settings.port), settings.grpc_socket_path, credentials
+            _bindable(settings.port), _absolute(settings.grpc_socket_path), tls
         )
         rest_port = _bindable(settings.rest_api_port)
         if rest_port is None:
@@ -217,6 +218,10 @@ def _batching_parameters(settings: Settings) -> BatchingParameters:
     if settings.batching_parameters_file is not None:
         return read_batching_parameters(settings.batching_parameters_file)
     return BatchingParameters(thread_pool_name=DEFAULT_POOL_NAME)
+
+
+def _absolute(path: Path | None) -> Path | None:
+    return path.absolute() if path else None
 
 
 def _bindable(port: Port) -> int | None:

@@ -40,7 +40,7 @@ class ServingError(Exception):
         return str(self.args[0]) if self.args else type(self).__name__
 
     def reworded(self, message: str) -> Self:
-        """This error with a fuller message and the same attributes."""
+        """The same error with a fuller message."""
         copy = type(self).__new__(type(self), message)
         copy.__dict__.update(self.__dict__)
         copy.args = (message,)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -20,22 +19,31 @@ if TYPE_CHECKING:
 FULL, TIMEOUT, IDLE, DRAIN = "full", "timeout", "idle", "drain"
 
 
-class Task:
-    """One request in a queue: its arrays, and the future of its answer."""
+Done = Callable[[Sequence[Array] | ServingError], None]
+"""Told the answer of a request, or why there is none: once, on the event loop."""
 
-    __slots__ = ("deadline", "future", "inputs", "missing", "parts", "record", "rows")
+
+class Task:
+    """One request in a queue: its arrays, and whom to tell the answer.
+
+    A callback rather than a future: answers of a whole batch are handed out in one go, without a turn
+    of the event loop for each.
+    """
+
+    __slots__ = ("abandoned", "deadline", "done", "ended", "inputs", "missing", "parts", "record", "rows")
 
     def __init__(
         self,
         inputs: Sequence[Array],
         rows: int,
-        future: asyncio.Future[Sequence[Array]],
         deadline: float | None,
         record: TimingRecord,
+        done: Done,
     ) -> None:
         self.inputs = inputs
         self.rows = rows
-        self.future = future
+        self.done = done
+        self.ended = self.abandoned = False
         self.deadline = deadline
         self.record = record
         self.missing = rows
@@ -43,7 +51,7 @@ class Task:
 
     def answer(self, begin: int, end: int, outputs: Sequence[Array]) -> bool:
         """Take the rows ``begin:end``; true when with them the request is complete."""
-        if end - begin == self.rows or self.future.done():
+        if end - begin == self.rows or self.ended:
             return self._complete(outputs)
         self.parts = [*(self.parts or ()), (begin, outputs)]
         self.missing -= end - begin
@@ -54,15 +62,13 @@ class Task:
 
     def fail(self, error: ServingError) -> bool:
         """End the request with ``error``; false when it had ended already."""
-        if self.future.done():
-            return False
-        self.future.set_exception(error)
-        return True
+        return self._complete(error)
 
-    def _complete(self, outputs: Sequence[Array]) -> bool:
-        if self.future.done():
+    def _complete(self, outcome: Sequence[Array] | ServingError) -> bool:
+        if self.ended:
             return False
-        self.future.set_result(outputs)
+        self.ended = True
+        self.done(outcome)
         return True
 
 
@@ -124,6 +130,10 @@ class Batch:
         """Take one more piece."""
         self.pieces.append(piece)
         self.rows += piece.end - piece.begin
+
+    def holds(self, task: Task) -> bool:
+        """Whether a piece of ``task`` is in it."""
+        return any(piece.task is task for piece in self.pieces)
 
     def discard(self, tasks: Sequence[Task]) -> None:
         """Forget the pieces of ``tasks``."""

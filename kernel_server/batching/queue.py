@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 from collections.abc import Hashable, Sequence
 from time import monotonic, perf_counter
 from typing import TYPE_CHECKING
 
 from kernel_server.batching.assembly import rows_of
-from kernel_server.batching.batch import FULL, TIMEOUT, Batch, Piece, Task
+from kernel_server.batching.batch import FULL, TIMEOUT, Batch, Done, Piece, Task
 from kernel_server.batching.errors import ExpiredInQueue, QueueFull, QueueLacksRoom, TaskTooLarge
 from kernel_server.batching.parameters import BatchingParameters
 from kernel_server.core.servable import Array, Runner, ServableId
-from kernel_server.errors import ServingError
+from kernel_server.errors import Cancelled, ServingError
 from kernel_server.monitoring.statistics import QueueStatistics
 from kernel_server.monitoring.timing import TimingRecord
 
@@ -71,15 +70,16 @@ class BatchQueue:
         return len(self._open) + len(self._closed)
 
     def submit(
-        self, inputs: Sequence[Array], deadline: float | None, record: TimingRecord
-    ) -> asyncio.Future[Sequence[Array]]:
-        """Queue one request; the future answers the outputs in the order of the runner.
+        self, inputs: Sequence[Array], deadline: float | None, record: TimingRecord, done: Done
+    ) -> Task:
+        """Queue one request; ``done`` is told its outputs, in the order of the runner, or its error.
 
-        ``deadline`` is a reading of ``time.monotonic()``. Raises the errors of ``batching.errors``.
+        ``deadline`` is a reading of ``time.monotonic()``. Raises the errors of ``batching.errors``, and
+        ``done`` is not told then.
         """
         batched = self.batched
         rows = rows_of(inputs) if batched else 1
-        task = Task(inputs, rows, self._scheduler.loop.create_future(), deadline, record)
+        task = Task(inputs, rows, deadline, record, done)
         record.queued = perf_counter()
         try:
             if batched:
@@ -91,18 +91,25 @@ class BatchQueue:
             raise
         self.in_flight += 1
         self._scheduler.offer(self)
-        return task.future
+        return task
 
-    def abandon(self, future: asyncio.Future[Sequence[Array]]) -> None:
-        """The caller is gone: take its request out of every batch that has not left."""
-        if not future.cancelled():
+    def abandon(self, task: Task) -> None:
+        """The caller is gone: run the request no more unless it runs already.
+
+        Either way its ``done`` is told, now or when the run is over.
+        """
+        if task.ended or task.abandoned:
             return
-        for batch in [*self._open.values(), *self._closed]:
-            batch.discard([piece.task for piece in batch.pieces if piece.task.future is future])
+        task.abandoned = True
+        self.statistics.outcomes.cancelled += 1
+        waiting = [batch for batch in (*self._open.values(), *self._closed) if batch.holds(task)]
+        for batch in waiting:
+            batch.discard([task])
         self._open = {key: batch for key, batch in self._open.items() if batch.pieces}
         self._closed = deque(batch for batch in self._closed if batch.pieces)
-        self.statistics.outcomes.cancelled += 1
-        self.in_flight -= 1
+        if waiting:
+            self.in_flight -= 1
+            task.fail(Cancelled("The caller gave up"))
 
     def _enqueue(self, task: Task) -> None:
         parameters = self.parameters
@@ -208,7 +215,7 @@ class BatchQueue:
         dead = []
         for piece in batch.pieces:
             task = piece.task
-            if task.future.done():
+            if task.ended:
                 dead.append(task)
             elif task.deadline is not None and task.deadline < now:
                 dead.append(task)
@@ -226,12 +233,14 @@ class BatchQueue:
             task.record.batch = batch
             task.record.finished = now
             if isinstance(outcome, ServingError):
-                if task.fail(outcome):
-                    self.in_flight -= 1
-                    outcomes.failed += 1
-            elif task.answer(piece.begin, piece.end, outcome):
+                ended, failed = task.fail(outcome), 1
+            else:
+                ended, failed = task.answer(piece.begin, piece.end, outcome), 0
+            if ended:
                 self.in_flight -= 1
-                outcomes.succeeded += 1
+                if not task.abandoned:
+                    outcomes.failed += failed
+                    outcomes.succeeded += 1 - failed
 
     def _expire(self, task: Task) -> None:
         task.fail(ExpiredInQueue())

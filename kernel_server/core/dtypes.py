@@ -41,7 +41,7 @@ class DataType(IntEnum):
 
     @property
     def label(self) -> str:
-        """TensorFlow's short spelling, as in its error messages: ``float``, ``int32`` …"""
+        """TensorFlow's short spelling, as in its error messages: ``float``, ``int32`` and so on."""
         return self.name.lower()
 
     @classmethod

@@ -44,5 +44,5 @@ class Servable(ABC):
         when the model itself refuses the values.
         """
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 - most servables have nothing to give back
         """Give back memory and devices. No call follows."""

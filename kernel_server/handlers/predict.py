@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from kernel_server.batching.queue import BatchQueue
 from kernel_server.batching.scheduler import BatchScheduler
@@ -44,6 +45,32 @@ class PredictHandler:
         """Borrow the version that answers ``spec``; see :meth:`Models.open`."""
         return self._models.open(spec)
 
+    def start(
+        self,
+        handle: ServableHandle,
+        signature_name: str,
+        inputs: Mapping[str, Array],
+        output_filter: Sequence[str],
+        deadline: float | None,
+        record: TimingRecord,
+        done: Callable[[dict[str, Array] | ServingError], None],
+    ) -> Callable[[], None]:
+        """Begin one request; ``done`` is told its outputs by name, or its error. See :meth:`run`.
+
+        Returns what to call when the caller gives up; ``done`` is told all the same. ``handle`` must stay
+        borrowed until then. Raises, and does not tell ``done``, when the request is refused at once.
+        """
+        plan = self._plan(handle, signature_name, tuple(output_filter))
+        arrays = arrange(plan.signature, inputs)
+
+        def finish(outcome: Sequence[Array] | ServingError) -> None:
+            if isinstance(outcome, ServingError):
+                done(with_declared_shapes(outcome, plan.signature, arrays))
+            else:
+                done(dict(zip(plan.outputs, outcome, strict=True)))
+
+        return partial(plan.queue.abandon, plan.queue.submit(arrays, deadline, record, finish))
+
     async def run(
         self,
         handle: ServableHandle,
@@ -58,19 +85,21 @@ class PredictHandler:
 
         ``deadline`` is a reading of ``time.monotonic()``; later the request leaves the queue unrun.
         Raises the errors of :mod:`.signatures`, :mod:`.inputs` and ``batching.errors``, and what the
-        model itself refuses.
+        model itself refuses. A cancelled call returns when the model is done with its inputs.
         """
-        plan = self._plan(handle, signature_name, tuple(output_filter))
-        arrays = arrange(plan.signature, inputs)
-        future = plan.queue.submit(arrays, deadline, record)
+        future: asyncio.Future[dict[str, Array] | ServingError] = asyncio.get_running_loop().create_future()
+        give_up = self.start(
+            handle, signature_name, inputs, output_filter, deadline, record, future.set_result
+        )
         try:
-            outputs = await future
+            outcome = await asyncio.shield(future)
         except asyncio.CancelledError:
-            plan.queue.abandon(future)
+            give_up()
+            await asyncio.wait((future,))
             raise
-        except ServingError as error:
-            raise with_declared_shapes(error, plan.signature, arrays) from error
-        return dict(zip(plan.outputs, outputs, strict=True))
+        if isinstance(outcome, ServingError):
+            raise outcome
+        return outcome
 
     def forget(self, servable_id: ServableId) -> None:
         """Drop the queues of a version that has been unloaded."""

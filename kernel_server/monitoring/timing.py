@@ -14,8 +14,8 @@ STAGES = ("decode", "queue", "assemble", "compute", "encode", "total")
 class TimingRecord:
     """Moments of one request, each a reading of ``time.perf_counter()`` in seconds.
 
-    A face makes one when the bytes of a request are at hand, calls :meth:`mark_decoded` when they are
-    arrays, and :meth:`replied` when the answer is bytes again. ``batch`` carries the moments that the request
+    A face makes one when the bytes of a request are at hand, sets ``decoded`` when they are arrays, and
+    calls :meth:`replied` when the answer is bytes again. ``batch`` carries the moments that the request
     shares with its batch, and the generation of the batching parameters that formed it.
     """
 
@@ -28,10 +28,6 @@ class TimingRecord:
         self.batch: Batch | None = None
         self.finished = 0.0
         self.sent = 0.0
-
-    def mark_decoded(self) -> None:
-        """The inputs are arrays now."""
-        self.decoded = perf_counter()
 
     def replied(self) -> None:
         """The answer is encoded: hand the record to the statistics of its queue."""

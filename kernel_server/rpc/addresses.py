@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
+import ssl
+from collections.abc import Callable
 from pathlib import Path
-
-import grpc
 
 from kernel_server.errors import AlreadyExists, InvalidArgument
 
@@ -32,44 +33,38 @@ class SocketPathTooLong(InvalidArgument):
         )
 
 
-def listen_tcp(
-    server: grpc.aio.Server, host: str, port: int, credentials: grpc.ServerCredentials | None
-) -> int:
-    """Listen on a TCP port, 0 meaning any free one; return the port. Raises :class:`AddressInUse`."""
-    address = f"{host}:{port}"
+Factory = Callable[[], asyncio.Protocol]
+"""Makes the protocol of a new connection."""
+
+_BACKLOG = 1024
+
+
+async def listen_tcp(connect: Factory, host: str, port: int, tls: ssl.SSLContext | None) -> asyncio.Server:
+    """Listen on a TCP port, 0 meaning any free one. Raises :class:`AddressInUse`."""
+    loop = asyncio.get_running_loop()
     try:
-        bound = _add(server, address, credentials)
-    except RuntimeError as error:
-        raise AddressInUse("port", address) from error
-    if not bound:
-        raise AddressInUse("port", address)
-    return bound
+        return await loop.create_server(connect, host, port, ssl=tls, backlog=_BACKLOG)
+    except OSError as error:
+        raise AddressInUse("port", f"{host}:{port}") from error
 
 
-def listen_unix(server: grpc.aio.Server, path: Path, credentials: grpc.ServerCredentials | None) -> Path:
-    """Listen on a Unix socket; return its absolute path.
+async def listen_unix(connect: Factory, path: Path, tls: ssl.SSLContext | None) -> asyncio.Server:
+    """Listen on a Unix socket with an absolute path.
 
     A socket that a dead process left behind is replaced. Raises :class:`AddressInUse` when a live
     one listens there, or :class:`SocketPathTooLong`.
     """
-    path = path.absolute()
     if len(str(path).encode()) > LONGEST_SOCKET_PATH:
         raise SocketPathTooLong(path)
     if path.is_socket():
         if _answers(path):
             raise AddressInUse("grpc_socket_path", f"unix:{path}")
         path.unlink()
+    loop = asyncio.get_running_loop()
     try:
-        _add(server, f"unix:{path}", credentials)
-    except RuntimeError as error:
+        return await loop.create_unix_server(connect, str(path), ssl=tls, backlog=_BACKLOG)
+    except OSError as error:
         raise AddressInUse("grpc_socket_path", f"unix:{path}") from error
-    return path
-
-
-def _add(server: grpc.aio.Server, address: str, credentials: grpc.ServerCredentials | None) -> int:
-    if credentials is None:
-        return server.add_insecure_port(address)
-    return server.add_secure_port(address, credentials)
 
 
 def _answers(path: Path) -> bool:

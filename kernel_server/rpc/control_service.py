@@ -5,14 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 
-from kernel_server.errors import ServingError
 from kernel_server.handlers import Handlers
 from kernel_server.lifetime import ProcessId
 from kernel_server.process import ServerProcess
 from kernel_server.rpc import control_messages as messages
 from kernel_server.rpc import control_pb2 as pb
-from kernel_server.rpc.router import Methods, streaming, unary
-from kernel_server.rpc.status_codes import Context, abort
+from kernel_server.rpc.methods import Methods, streaming, unary
 
 SERVICE = "kernel_server.control.v1.Control"
 
@@ -42,60 +40,50 @@ class ControlService:
             prefix + "Stop": unary(self.stop, pb.StopRequest),
         }
 
-    async def get_batching(self, request: pb.GetBatchingRequest, context: Context) -> pb.Batching:
+    async def get_batching(self, request: pb.GetBatchingRequest) -> pb.Batching:
         """The parameters in force for one model."""
-        try:
-            return messages.batching(self._handlers.batching.get(request.model))
-        except ServingError as error:
-            await abort(context, error)
+        return messages.batching(self._handlers.batching.get(request.model))
 
-    async def replace_batching(self, request: pb.ReplaceBatchingRequest, context: Context) -> pb.Batching:
+    async def replace_batching(self, request: pb.ReplaceBatchingRequest) -> pb.Batching:
         """Replace the fields that are given; acts from the next batch on."""
         expected = request.expected_generation if request.HasField("expected_generation") else None
-        try:
-            state = self._handlers.batching.replace(
-                request.model, messages.replaced_fields(request), not request.disable, expected
-            )
-        except ServingError as error:
-            await abort(context, error)
+        state = self._handlers.batching.replace(
+            request.model, messages.replaced_fields(request), not request.disable, expected
+        )
         return messages.batching(state)
 
-    async def get_statistics(self, request: pb.GetStatisticsRequest, context: Context) -> pb.Statistics:
+    async def get_statistics(self, request: pb.GetStatisticsRequest) -> pb.Statistics:
         """One reading of the counters."""
         return messages.statistics(self._handlers.statistics.read(request.model), self._process)
 
-    async def watch_statistics(
-        self, request: pb.WatchStatisticsRequest, context: Context
-    ) -> AsyncIterator[pb.Statistics]:
+    async def watch_statistics(self, request: pb.WatchStatisticsRequest) -> AsyncIterator[pb.Statistics]:
         """A reading at once and then one per period, until the caller or the server goes."""
         period = max(_SHORTEST_PERIOD_MS, request.period_ms or _DEFAULT_PERIOD_MS) / 1000
         while not self._process.stop_requested.is_set():
             yield messages.statistics(self._handlers.statistics.read(request.model), self._process)
             await asyncio.sleep(period)
 
-    async def get_model_config(
-        self, request: pb.GetModelConfigRequest, context: Context
-    ) -> pb.ModelConfiguration:
+    async def get_model_config(self, request: pb.GetModelConfigRequest) -> pb.ModelConfiguration:
         """The model configuration in force."""
         config = self._handlers.reload.config.to_proto()
         return pb.ModelConfiguration(model_server_config=config.SerializeToString())
 
-    async def get_server_info(self, request: pb.GetServerInfoRequest, context: Context) -> pb.ServerInfo:
+    async def get_server_info(self, request: pb.GetServerInfoRequest) -> pb.ServerInfo:
         """The process itself."""
         return self._server_info()
 
-    async def set_owner(self, request: pb.SetOwnerRequest, context: Context) -> pb.ServerInfo:
+    async def set_owner(self, request: pb.SetOwnerRequest) -> pb.ServerInfo:
         """Hand the server to another owner."""
         owner = request.owner if request.HasField("owner") else None
         self._process.hand_over(ProcessId(owner.pid, owner.start_time) if owner else None)
         return self._server_info()
 
-    async def drain(self, request: pb.DrainRequest, context: Context) -> pb.DrainResponse:
+    async def drain(self, request: pb.DrainRequest) -> pb.DrainResponse:
         """Refuse new requests; answer when those in flight are answered."""
         abandoned = await self._handlers.drain.drain(request.timeout_seconds or _DEFAULT_DRAIN_SECONDS)
         return pb.DrainResponse(abandoned=abandoned)
 
-    async def stop(self, request: pb.StopRequest, context: Context) -> pb.StopResponse:
+    async def stop(self, request: pb.StopRequest) -> pb.StopResponse:
         """Drain, then let the process end once this answer is out."""
         await self._handlers.drain.drain(request.timeout_seconds or _DEFAULT_DRAIN_SECONDS)
         self._process.stop_requested.set()

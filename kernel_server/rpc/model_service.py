@@ -6,11 +6,11 @@ from tensorflow_serving.apis import get_model_status_pb2, model_management_pb2
 
 from kernel_server.config.model_server import ModelServerConfig
 from kernel_server.core.state import VersionState
-from kernel_server.errors import InvalidArgument, ServingError
+from kernel_server.errors import InvalidArgument
 from kernel_server.handlers import Handlers
+from kernel_server.rpc.methods import Methods, unary
 from kernel_server.rpc.model_specs import from_proto
-from kernel_server.rpc.router import Methods, unary
-from kernel_server.rpc.status_codes import Context, abort, status_code, status_message
+from kernel_server.rpc.status_codes import status_message, status_number
 
 SERVICE = "tensorflow.serving.ModelService"
 
@@ -33,30 +33,24 @@ class ModelService:
         }
 
     async def get_model_status(
-        self, request: get_model_status_pb2.GetModelStatusRequest, context: Context
+        self, request: get_model_status_pb2.GetModelStatusRequest
     ) -> get_model_status_pb2.GetModelStatusResponse:
         """The state of a model's versions, highest first."""
-        try:
-            states = self._handlers.status.model_status(from_proto(request))
-        except ServingError as error:
-            await abort(context, error)
+        states = self._handlers.status.model_status(from_proto(request))
         return get_model_status_pb2.GetModelStatusResponse(
             model_version_status=[_version_status(state) for state in states]
         )
 
     async def reload(
-        self, request: model_management_pb2.ReloadConfigRequest, context: Context
+        self, request: model_management_pb2.ReloadConfigRequest
     ) -> model_management_pb2.ReloadConfigResponse:
         """Apply a model configuration; answers when the models that are new to it are available."""
-        try:
-            if request.config.WhichOneof("config") != "model_config_list":
-                raise InvalidArgument(
-                    "ServerModelConfig type not supported by HandleReloadConfigRequest. "
-                    "Only ModelConfigList is currently supported"
-                )
-            await self._handlers.reload.apply(ModelServerConfig.from_proto(request.config))
-        except ServingError as error:
-            await abort(context, error)
+        if request.config.WhichOneof("config") != "model_config_list":
+            raise InvalidArgument(
+                "ServerModelConfig type not supported by HandleReloadConfigRequest. "
+                "Only ModelConfigList is currently supported"
+            )
+        await self._handlers.reload.apply(ModelServerConfig.from_proto(request.config))
         return model_management_pb2.ReloadConfigResponse(status={})
 
 
@@ -64,6 +58,6 @@ def _version_status(state: VersionState) -> get_model_status_pb2.ModelVersionSta
     status = get_model_status_pb2.ModelVersionStatus(version=state.id.version, state=int(state.state))
     status.status.SetInParent()
     if state.error is not None:
-        status.status.error_code = status_code(state.error).value[0]
+        status.status.error_code = status_number(state.error)
         status.status.error_message = status_message(state.error)
     return status

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
+from time import perf_counter
 
 from tensorflow_serving.apis import get_model_metadata_pb2, predict_pb2
 
@@ -11,10 +12,10 @@ from kernel_server.core.servable import Array, ServableId
 from kernel_server.errors import InvalidArgument, ServingError
 from kernel_server.handlers import Handlers
 from kernel_server.monitoring.timing import TimingRecord
+from kernel_server.rpc.call import Call
+from kernel_server.rpc.methods import Methods, parse, unary
 from kernel_server.rpc.model_specs import from_proto
-from kernel_server.rpc.router import Methods, unary
 from kernel_server.rpc.signature_defs import signature_def_map
-from kernel_server.rpc.status_codes import Context, abort
 from kernel_server.rpc.tensors import decode_tensor, delimited, encode_tensor, varint
 
 SERVICE = "tensorflow.serving.PredictionService"
@@ -32,38 +33,43 @@ class PredictionService:
     def methods(self) -> Methods:
         """The methods by full name."""
         return {
-            f"/{SERVICE}/Predict": unary(self.predict, predict_pb2.PredictRequest),
+            f"/{SERVICE}/Predict": self.predict,
             f"/{SERVICE}/GetModelMetadata": unary(
                 self.get_model_metadata, get_model_metadata_pb2.GetModelMetadataRequest
             ),
         }
 
-    async def predict(self, request: predict_pb2.PredictRequest, context: Context) -> bytes:
-        """Answer one PredictRequest with the bytes of its PredictResponse."""
+    def predict(self, call: Call, message: bytes) -> None:
+        """Answer one PredictRequest; the whole way runs in callbacks, without a task of its own."""
         record = TimingRecord()
+        request = parse(predict_pb2.PredictRequest, message)
+        spec = from_proto(request)
+        handle = self._handlers.predict.open(spec)
+
+        def done(outcome: dict[str, Array] | ServingError) -> None:
+            handle.release()
+            if isinstance(outcome, ServingError):
+                call.fail(outcome)
+            else:
+                call.reply(_encode_reply(handle.id, spec.signature, outcome, self._as_content))
+                record.replied()
+
         try:
-            spec = from_proto(request)
-            with self._handlers.predict.open(spec) as handle:
-                inputs = {name: decode_tensor(name, proto) for name, proto in request.inputs.items()}
-                record.mark_decoded()
-                outputs = await self._handlers.predict.run(
-                    handle, spec.signature, inputs, request.output_filter, record=record
-                )
-                reply = _encode_reply(handle.id, spec.signature, outputs, self._as_content)
-        except ServingError as error:
-            await abort(context, error)
-        record.replied()
-        return reply
+            inputs = {name: decode_tensor(name, proto) for name, proto in request.inputs.items()}
+            record.decoded = perf_counter()
+            call.on_gone = self._handlers.predict.start(
+                handle, spec.signature, inputs, request.output_filter, call.deadline, record, done
+            )
+        except BaseException:
+            handle.release()
+            raise
 
     async def get_model_metadata(
-        self, request: get_model_metadata_pb2.GetModelMetadataRequest, context: Context
+        self, request: get_model_metadata_pb2.GetModelMetadataRequest
     ) -> get_model_metadata_pb2.GetModelMetadataResponse:
-        """Answer the signatures of a version."""
-        try:
-            _check_metadata_fields(request.metadata_field)
-            servable, signatures = self._handlers.metadata.metadata(from_proto(request))
-        except ServingError as error:
-            await abort(context, error)
+        """The signatures of a version."""
+        _check_metadata_fields(request.metadata_field)
+        servable, signatures = self._handlers.metadata.metadata(from_proto(request))
         reply = get_model_metadata_pb2.GetModelMetadataResponse()
         reply.model_spec.name = servable.name
         reply.model_spec.version.value = servable.version

@@ -2,60 +2,79 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, TypeAlias
+import asyncio
+from collections.abc import Collection
 
-import grpc
-from google.protobuf.message import Message
-
-from kernel_server.errors import Unauthenticated
-from kernel_server.rpc.status_codes import Context, abort
+from kernel_server.errors import ServingError, Unauthenticated, Unimplemented
+from kernel_server.http2.headers import Headers, write_headers
+from kernel_server.http2.stream import Exchange, Stream
+from kernel_server.rpc.call import Call, Conversation
+from kernel_server.rpc.methods import Begin, Methods
 from kernel_server.security.tokens import Token
 
-Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
-
-Methods = Mapping[str, Handler]
-"""Method handlers by full name: ``/package.Service/Method``."""
+_UNSUPPORTED_MEDIA_TYPE = write_headers([(b":status", b"415"), (b"content-length", b"0")])
 
 
-def unary(handler: Callable[..., Awaitable[bytes | Message]], request: type[Message]) -> Handler:
-    """A method with one request and one reply; a handler may answer bytes or a message."""
-    return grpc.unary_unary_rpc_method_handler(handler, request.FromString, _serialize)
+class Router:
+    """Makes the call of every stream.
 
+    ``open_to_all`` names the methods that need no token, ``conversations`` those that take several
+    requests; a message may have ``most_bytes``.
+    """
 
-def streaming(handler: Callable[..., Any], request: type[Message]) -> Handler:
-    """A method with one request and a stream of replies."""
-    return grpc.unary_stream_rpc_method_handler(handler, request.FromString, _serialize)
-
-
-def _serialize(reply: bytes | Message) -> bytes:
-    return reply if isinstance(reply, bytes) else reply.SerializeToString()
-
-
-class Router(grpc.GenericRpcHandler):  # type: ignore[type-arg]
-    """All methods of this server behind one dictionary, each call's token checked first."""
-
-    def __init__(self, methods: Methods, token: Token | None) -> None:
-        self._methods = dict(methods)
+    def __init__(
+        self,
+        methods: Methods,
+        token: Token | None,
+        *,
+        open_to_all: Collection[str],
+        conversations: Collection[str],
+        most_bytes: int,
+    ) -> None:
+        self._methods = {name.encode(): begin for name, begin in methods.items()}
         self._token = token
-        self._refusal = grpc.unary_unary_rpc_method_handler(_refuse)
-        self._streaming_refusal = grpc.unary_stream_rpc_method_handler(_refuse)
+        self._open_to_all = {name.encode() for name in open_to_all}
+        self._conversations = {name.encode() for name in conversations}
+        self._most_bytes = most_bytes
+        self._loop = asyncio.get_running_loop()
 
-    def service(self, handler_call_details: grpc.HandlerCallDetails) -> Handler | None:
-        """The handler of a call, or ``None`` for a method that is not ours."""
-        handler = self._methods.get(handler_call_details.method)
-        if handler is None or self._token is None or self._authorized(handler_call_details):
-            return handler
-        return self._streaming_refusal if handler.response_streaming else self._refusal
+    def accept(self, stream: Stream, headers: Headers) -> Exchange:
+        """The call that a new stream carries; one that cannot be served fails when it is complete."""
+        if not headers.get(b"content-type", b"").startswith(b"application/grpc"):
+            stream.finish(_UNSUPPORTED_MEDIA_TYPE)
+            return _Ignored()
+        path = headers.get(b":path", b"")
+        kind = Conversation if path in self._conversations else Call
+        return kind(stream, headers, self._begin_for(path, headers), self._loop, self._most_bytes)
 
-    def _authorized(self, details: grpc.HandlerCallDetails) -> bool:
-        assert self._token is not None
-        metadata = dict(details.invocation_metadata or ())
-        return self._token.admits(metadata.get("authorization"))
+    def _begin_for(self, path: bytes, headers: Headers) -> Begin:
+        begin = self._methods.get(path)
+        if begin is None:
+            return _failing(Unimplemented(f"Method not found: {path.decode(errors='replace')}"))
+        if self._token is None or path in self._open_to_all:
+            return begin
+        if self._token.admits(headers.get(b"authorization")):
+            return begin
+        return _failing(
+            Unauthenticated("This server needs the metadata 'authorization: Bearer <token>' with its token.")
+        )
 
 
-async def _refuse(request: bytes, context: Context) -> bytes:
-    await abort(
-        context,
-        Unauthenticated("This server needs the metadata 'authorization: Bearer <token>' with its token."),
-    )
+class _Ignored:
+    """A stream that was answered before its request was read."""
+
+    def data(self, payload: bytes) -> None:
+        pass
+
+    def end(self) -> None:
+        pass
+
+    def gone(self) -> None:
+        pass
+
+
+def _failing(error: ServingError) -> Begin:
+    def begin(call: Call, message: bytes) -> None:
+        call.fail(error)
+
+    return begin

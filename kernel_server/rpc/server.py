@@ -1,24 +1,39 @@
-"""The gRPC server: all services on one event loop."""
+"""The gRPC server: all services behind one router, on the addresses that it is given."""
 
 from __future__ import annotations
 
 import asyncio
+import ssl
 from pathlib import Path
 
-import grpc.aio
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
-from tensorflow_serving.apis import model_service_pb2, prediction_service_pb2  # noqa: F401 - for reflection
+# Imported for their descriptors, which reflection tells.
+from tensorflow_serving.apis import model_service_pb2, prediction_service_pb2  # noqa: F401
 
 from kernel_server.handlers import Handlers
+from kernel_server.http2.connection import Connection
 from kernel_server.process import ServerProcess
-from kernel_server.rpc import control_service, model_service, prediction_service
+from kernel_server.rpc import (
+    control_service,
+    health_service,
+    model_service,
+    prediction_service,
+    reflection_service,
+)
 from kernel_server.rpc.addresses import listen_tcp, listen_unix
 from kernel_server.rpc.router import Router
 from kernel_server.security.tokens import Token
 from kernel_server.settings import Settings
 
-_HEALTH_NAMES = ("", "ModelService", "PredictionService", prediction_service.SERVICE, model_service.SERVICE)
+MOST_BYTES = 2**31 - 1
+"""TensorFlow Serving's limit of one message."""
+
+_HEALTH_NAMES = ("ModelService", "PredictionService", prediction_service.SERVICE, model_service.SERVICE)
+_REFLECTED = (
+    prediction_service.SERVICE,
+    model_service.SERVICE,
+    control_service.SERVICE,
+    health_service.SERVICE,
+)
 
 
 class GrpcServer:
@@ -27,11 +42,10 @@ class GrpcServer:
     def __init__(
         self, handlers: Handlers, process: ServerProcess, settings: Settings, token: Token | None
     ) -> None:
-        self._settings = settings
-        self._server = grpc.aio.server(options=_options(settings.grpc_channel_arguments))
-        self._health = health.aio.HealthServicer()
-        self._drain_started = handlers.drain.started
-        self._health_follower: asyncio.Task[None] | None = None
+        self._host = settings.host
+        # Health and reflection carry no secrets, and probes carry no tokens.
+        reflection = reflection_service.ReflectionService(_REFLECTED).methods()
+        public = {**health_service.HealthService(_HEALTH_NAMES, handlers.drain).methods(), **reflection}
         prediction = prediction_service.PredictionService(
             handlers, as_content=settings.enable_serialization_as_tensor_content
         )
@@ -39,58 +53,53 @@ class GrpcServer:
             **prediction.methods(),
             **model_service.ModelService(handlers).methods(),
             **control_service.ControlService(handlers, process).methods(),
+            **public,
         }
-        self._server.add_generic_rpc_handlers((Router(methods, token),))
-        # Health carries no secrets and probes carry no tokens.
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        reflection.enable_server_reflection(
-            (
-                prediction_service.SERVICE,
-                model_service.SERVICE,
-                control_service.SERVICE,
-                health.SERVICE_NAME,
-                reflection.SERVICE_NAME,
-            ),
-            self._server,
+        self._router = Router(
+            methods,
+            token,
+            open_to_all=public,
+            conversations=reflection,
+            most_bytes=_most_bytes(settings.grpc_channel_arguments),
         )
+        self._connections: set[Connection] = set()
+        self._listeners: list[asyncio.Server] = []
 
     async def start(
-        self, port: int | None, socket_path: Path | None, credentials: grpc.ServerCredentials | None = None
+        self, port: int | None, socket_path: Path | None, tls: ssl.SSLContext | None = None
     ) -> tuple[str | None, Path | None]:
         """Open the given addresses and serve; a port of 0 is chosen by the system.
 
         Returns the TCP address and the socket path listened on. Raises the errors of ``rpc.addresses``.
         """
-        host = self._settings.host
-        bound = None if port is None else listen_tcp(self._server, host, port, credentials)
-        path = None if socket_path is None else listen_unix(self._server, socket_path, credentials)
-        await self._server.start()
-        self._health_follower = asyncio.create_task(self._tell_health())
-        return (None if bound is None else f"{host}:{bound}"), path
+        address = path = None
+        if port is not None:
+            listener = await listen_tcp(self._connect, self._host, port, tls)
+            self._listeners.append(listener)
+            address = f"{self._host}:{listener.sockets[0].getsockname()[1]}"
+        if socket_path is not None:
+            path = socket_path
+            self._listeners.append(await listen_unix(self._connect, path, tls))
+        return address, path
 
     async def stop(self, grace_seconds: float) -> None:
         """Close the addresses; calls in progress get ``grace_seconds`` to end."""
-        if self._health_follower is not None:
-            self._health_follower.cancel()
-        await self._server.stop(grace_seconds)
+        for listener in self._listeners:
+            listener.close()
+        for connection in list(self._connections):
+            connection.leave()
+        left = [connection.closed for connection in self._connections]
+        if left:
+            await asyncio.wait(left, timeout=grace_seconds)
+        for connection in list(self._connections):
+            connection.abort()
 
-    async def _tell_health(self) -> None:
-        for name in _HEALTH_NAMES:
-            await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
-        await self._drain_started.wait()
-        for name in _HEALTH_NAMES:
-            await self._health.set(name, health_pb2.HealthCheckResponse.NOT_SERVING)
+    def _connect(self) -> Connection:
+        return Connection(self._router.accept, self._connections)
 
 
-def _options(channel_arguments: str) -> list[tuple[str, str | int]]:
-    """Unlimited messages, no port sharing, then the user's ``key=value,key=value``."""
-    options: dict[str, str | int] = {
-        "grpc.max_receive_message_length": -1,
-        "grpc.max_send_message_length": -1,
-        # Shared ports would let a second server start unnoticed and steal half of the requests.
-        "grpc.so_reuseport": 0,
-    }
-    for pair in filter(None, channel_arguments.split(",")):
-        key, _, value = pair.partition("=")
-        options[key.strip()] = int(value) if value.strip().lstrip("-").isdigit() else value
-    return list(options.items())
+def _most_bytes(channel_arguments: str) -> int:
+    """``grpc.max_receive_message_length`` among ``key=value,key=value``; -1 means no limit of our own."""
+    arguments = dict(pair.partition("=")[::2] for pair in channel_arguments.split(","))
+    limit = int(arguments.get("grpc.max_receive_message_length", -1))
+    return MOST_BYTES if limit < 0 else limit
