@@ -13,7 +13,7 @@ from tensorflow_serving.config import model_server_config_pb2
 BATCHING = """
 max_batch_size { value: 8 }
 batch_timeout_micros { value: 2000 }
-max_enqueued_batches { value: 4 }
+max_enqueued_batches { value: 1000 }
 num_batch_threads { value: 2 }
 """
 
