@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -105,6 +106,9 @@ class App:
         loading = asyncio.create_task(self._handlers.reload.apply(config))
         if not await self._stopped_before(loading):
             self._watch_config_file()
+            # What is alive now stays alive: a full collection over TensorFlow's objects stops the loop.
+            gc.collect()
+            gc.freeze()
             addresses = await self._open_ports()
             self.process.announce(addresses, {model.name: model.base_path for model in config.models})
             _log.info("Serving on %s", ", ".join(str(place) for place in addresses if place))
