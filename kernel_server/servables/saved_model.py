@@ -17,7 +17,7 @@ from tensorflow.core.protobuf import config_pb2, meta_graph_pb2
 from kernel_server.core.loader import Loader, LoaderFactory
 from kernel_server.core.servable import Array, Runner, Servable
 from kernel_server.core.signature import DEFAULT_SIGNATURE, Signature, TensorSpec
-from kernel_server.errors import DataLoss, NotFound, ServingError
+from kernel_server.errors import DataLoss, NotFound
 from kernel_server.servables.tensorflow_device import session_config
 from kernel_server.servables.tensorflow_errors import tensorflow_errors
 from kernel_server.servables.tensorflow_variables import initialize_remaining_variables
@@ -27,6 +27,22 @@ from kernel_server.settings import Settings
 SAVED_MODEL_FILES = ("saved_model.pb", "saved_model.pbtxt")
 RESOURCE_FACTOR = 1.2
 """TensorFlow Serving's estimate: a loaded model needs this many times the size of its files."""
+
+
+class TagsNotFound(NotFound):
+    """No graph of the SavedModel carries all the tags."""
+
+    def __init__(self, tags: Sequence[str], reason: str) -> None:
+        super().__init__(
+            f"Could not find meta graph def matching supplied tags: {{ {', '.join(tags)} }}. {reason}"
+        )
+
+
+class CorruptSavedModel(DataLoss):
+    """The files of a version are no SavedModel, or not all of it."""
+
+    def __init__(self, directory: Path, reason: str) -> None:
+        super().__init__(f"Could not load SavedModel {directory}: {reason}. Export the version again.")
 
 
 def platform(settings: Settings) -> LoaderFactory:
@@ -95,17 +111,14 @@ class SavedModelLoader(Loader):
             with session.graph.as_default():
                 meta_graph = tf.compat.v1.saved_model.load(session, self._tags, str(self._directory))
             initialize_remaining_variables(session, meta_graph, self._tags, self._directory)
-        except (ServingError, tf.errors.OpError):
+        except (tf.errors.DataLossError, tf.errors.OutOfRangeError) as error:
+            raise CorruptSavedModel(self._directory, error.message) from error
+        except tf.errors.OpError:
             raise
-        except RuntimeError as error:
-            if "MetaGraphDef associated with tags" not in str(error):
-                raise
-            tags = ", ".join(self._tags)
-            raise NotFound(
-                f"Could not find meta graph def matching supplied tags: {{ {tags} }}. {error}"
-            ) from error
         except Exception as error:  # whatever the parsers of a corrupt file raise
-            raise DataLoss(f"Could not load SavedModel {self._directory}: {error}") from error
+            if "MetaGraphDef associated with tags" in str(error):
+                raise TagsNotFound(self._tags, str(error)) from error
+            raise CorruptSavedModel(self._directory, str(error)) from error
         return meta_graph
 
 
