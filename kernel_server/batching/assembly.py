@@ -34,9 +34,12 @@ def rows_of(arrays: Sequence[Array]) -> int:
 
 
 def executed_rows(rows: int, allowed: Sequence[int]) -> int:
-    """The size to which a batch of ``rows`` is padded: the next allowed one, or itself."""
+    """The size to which a batch of ``rows`` is padded: the next allowed one, or itself.
+
+    A batch without rows has none to repeat, and stays as it is.
+    """
     at = bisect_left(allowed, rows)
-    return allowed[at] if at < len(allowed) else rows
+    return allowed[at] if rows and at < len(allowed) else rows
 
 
 def concatenate(parts: Sequence[Array], rows: int, pad_lengths: bool) -> Array:
@@ -53,7 +56,7 @@ def concatenate(parts: Sequence[Array], rows: int, pad_lengths: bool) -> Array:
     have = sum(part.shape[0] for part in parts)
     if have == rows:
         return np.concatenate(parts)
-    last = parts[-1]
+    last = next(part for part in reversed(parts) if part.shape[0])
     filler = np.broadcast_to(last[:1], (rows - have, *last.shape[1:]))
     return np.concatenate([*parts, filler])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -16,11 +17,16 @@ from kernel_server.monitoring.timing import TimingRecord
 if TYPE_CHECKING:
     from kernel_server.batching.queue import BatchQueue
 
+_log = logging.getLogger(__name__)
+
 FULL, TIMEOUT, IDLE, DRAIN = "full", "timeout", "idle", "drain"
 
 
 Done = Callable[[Sequence[Array] | ServingError], None]
-"""Told the answer of a request, or why there is none: once, on the event loop."""
+"""Told the answer of a request, or why there is none: once, on the event loop.
+
+Told a second time, of an ``Internal`` error, when it raises.
+"""
 
 
 class Task:
@@ -68,7 +74,11 @@ class Task:
         if self.ended:
             return False
         self.ended = True
-        self.done(outcome)
+        try:
+            self.done(outcome)
+        except Exception as error:  # the other requests of the batch must get their answers all the same
+            _log.exception("An answer could not be given")
+            self.done(Internal(f"{type(error).__name__} while answering: {error}"))
         return True
 
 

@@ -120,7 +120,7 @@ class BatchQueue:
         room = parameters.batch_limit - batch.rows if batch is not None else 0
         if task.rows <= room and batch is not None:
             self._add(key, batch, Piece(task, 0, task.rows))
-        elif parameters.enable_large_batch_splitting:
+        elif parameters.enable_large_batch_splitting and task.rows:
             self._enqueue_split(task, key, room)
         else:
             if self.enqueued >= parameters.max_enqueued_batches:

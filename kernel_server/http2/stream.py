@@ -36,7 +36,7 @@ class Exchange(Protocol):
 class Stream:
     """The answering side of one request; ``write`` and ``finish`` may be called from the loop at any time."""
 
-    __slots__ = ("_connection", "_ending", "_waiting", "exchange", "number", "received", "window")
+    __slots__ = ("_connection", "_ending", "_sent", "_waiting", "exchange", "number", "received", "window")
 
     def __init__(self, connection: Sender, number: int, window: int) -> None:
         self._connection = connection
@@ -45,6 +45,7 @@ class Stream:
         self.received = 0
         self.exchange: Exchange | None = None
         self._waiting = b""
+        self._sent = 0
         self._ending: bytes | None = None
 
     def write(self, head: bytes, body: bytes) -> None:
@@ -53,7 +54,8 @@ class Stream:
         if head:
             connection.send(frame(Frame.HEADERS, END_HEADERS, self.number, head))
         if body:
-            self._waiting = self._waiting + body if self._waiting else body
+            self._waiting = self._waiting[self._sent :] + body if self._waiting else body
+            self._sent = 0
             self.flush()
 
     def finish(self, trailers: bytes) -> None:
@@ -79,14 +81,15 @@ class Stream:
     def flush(self) -> None:
         """Send what the windows allow."""
         connection = self._connection
-        while self._waiting:
-            size = min(len(self._waiting), connection.max_frame, connection.window, self.window)
+        while left := len(self._waiting) - self._sent:
+            size = min(left, connection.max_frame, connection.window, self.window)
             if size <= 0:
                 return
-            connection.send(frame(Frame.DATA, 0, self.number, self._waiting[:size]))
+            begin, self._sent = self._sent, self._sent + size
+            connection.send(frame(Frame.DATA, 0, self.number, self._waiting[begin : self._sent]))
             connection.window -= size
             self.window -= size
-            self._waiting = self._waiting[size:]
+        self._waiting, self._sent = b"", 0
         if self._ending is not None:
             connection.send(self._ending)
             connection.forget(self)

@@ -6,6 +6,7 @@ Source: gRPC's ``PROTOCOL-HTTP2.md``.
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 import zlib
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from urllib.parse import quote
 
 from kernel_server.errors import (
     DeadlineExceeded,
+    Internal,
     InvalidArgument,
     ResourceExhausted,
     ServingError,
@@ -21,6 +23,8 @@ from kernel_server.errors import (
 from kernel_server.http2.headers import Headers, write_headers
 from kernel_server.http2.stream import Stream
 from kernel_server.rpc.status_codes import status_message, status_number
+
+_log = logging.getLogger(__name__)
 
 PREFIX_LENGTH = 5
 _TIMEOUT_UNITS = {"H": 3600.0, "M": 60.0, "S": 1.0, "m": 1e-3, "u": 1e-6, "n": 1e-9}
@@ -48,7 +52,8 @@ class Call:
         "_ended",
         "_loop",
         "_most_bytes",
-        "_received",
+        "_parts",
+        "_size",
         "_stream",
         "_timer",
         "deadline",
@@ -68,7 +73,8 @@ class Call:
         self._loop = loop
         self._most_bytes = most_bytes
         self._encoding = headers.get(b"grpc-encoding", b"identity")
-        self._received = b""
+        self._parts: list[bytes] = []
+        self._size = 0
         self._ended = self._answered_head = False
         self._timer: asyncio.TimerHandle | None = None
         self.deadline: float | None = None
@@ -79,11 +85,13 @@ class Call:
 
     def data(self, payload: bytes) -> None:
         """More of the request."""
-        self._received = self._received + payload if self._received else payload
-        if len(self._received) > self._most_bytes + PREFIX_LENGTH:
+        self._parts.append(payload)
+        self._size += len(payload)
+        if self._size > self._most_bytes + PREFIX_LENGTH:
+            self._parts.clear()
             self.fail(
                 ResourceExhausted(
-                    f"Received message larger than max ({len(self._received)} vs. {self._most_bytes}); raise "
+                    f"Received message larger than max ({self._size} vs. {self._most_bytes}); raise "
                     "grpc.max_receive_message_length in --grpc_channel_arguments or send less at once"
                 )
             )
@@ -93,9 +101,12 @@ class Call:
         if self._ended:
             return
         try:
-            self._begin(self, self._message(self._received))
+            self._begin(self, self._message(b"".join(self._parts)))
         except ServingError as error:
             self.fail(error)
+        except Exception as error:  # a defect must end the call, not the connection
+            _log.exception("A call failed")
+            self.fail(Internal(f"{type(error).__name__}: {error}"))
 
     def gone(self) -> None:
         """Nobody waits for the answer any more."""
@@ -179,22 +190,29 @@ class Conversation(Call):
     def data(self, payload: bytes) -> None:
         """More of the requests."""
         super().data(payload)
-        while not self._ended and (size := self._first_size()) is not None:
-            whole, self._received = self._received[:size], self._received[size:]
-            try:
-                self._begin(self, self._message(whole))
-            except ServingError as error:
-                self.fail(error)
+        received = b"".join(self._parts)
+        while not self._ended and (size := _first_size(received)) is not None:
+            self._parts, self._size = [received[:size]], size
+            super().end()
+            received = received[size:]
+        self._parts, self._size = [received], len(received)
 
     def end(self) -> None:
         """No more requests will come: neither will answers."""
         self.close()
 
-    def _first_size(self) -> int | None:
-        if len(self._received) < PREFIX_LENGTH:
-            return None
-        size = PREFIX_LENGTH + int.from_bytes(self._received[1:PREFIX_LENGTH], "big")
-        return size if len(self._received) >= size else None
+
+def refuse(stream: Stream, error: ServingError) -> None:
+    """Answer a call with the status and message of ``error`` before its request is read."""
+    stream.finish(_trailers(status_number(error), status_message(error), with_head=True))
+
+
+def _first_size(received: bytes) -> int | None:
+    """Bytes of the first message with its prefix, when they are all there."""
+    if len(received) < PREFIX_LENGTH:
+        return None
+    size = PREFIX_LENGTH + int.from_bytes(received[1:PREFIX_LENGTH], "big")
+    return size if len(received) >= size else None
 
 
 def _framed(message: bytes) -> bytes:

@@ -8,7 +8,7 @@ from collections.abc import Collection
 from kernel_server.errors import ServingError, Unauthenticated, Unimplemented
 from kernel_server.http2.headers import Headers, write_headers
 from kernel_server.http2.stream import Exchange, Stream
-from kernel_server.rpc.call import Call, Conversation
+from kernel_server.rpc.call import Call, Conversation, refuse
 from kernel_server.rpc.methods import Begin, Methods
 from kernel_server.security.tokens import Token
 
@@ -39,25 +39,30 @@ class Router:
         self._loop = asyncio.get_running_loop()
 
     def accept(self, stream: Stream, headers: Headers) -> Exchange:
-        """The call that a new stream carries; one that cannot be served fails when it is complete."""
+        """The call that a new stream carries; one that cannot be served fails before its request is read."""
         if not headers.get(b"content-type", b"").startswith(b"application/grpc"):
             stream.finish(_UNSUPPORTED_MEDIA_TYPE)
             return _Ignored()
         path = headers.get(b":path", b"")
+        try:
+            begin = self._begin_for(path, headers)
+        except ServingError as error:
+            refuse(stream, error)
+            return _Ignored()
         kind = Conversation if path in self._conversations else Call
-        return kind(stream, headers, self._begin_for(path, headers), self._loop, self._most_bytes)
+        return kind(stream, headers, begin, self._loop, self._most_bytes)
 
     def _begin_for(self, path: bytes, headers: Headers) -> Begin:
         begin = self._methods.get(path)
         if begin is None:
-            return _failing(Unimplemented(f"Method not found: {path.decode(errors='replace')}"))
+            raise Unimplemented(f"Method not found: {path.decode(errors='replace')}")
         if self._token is None or path in self._open_to_all:
             return begin
-        if self._token.admits(headers.get(b"authorization")):
-            return begin
-        return _failing(
-            Unauthenticated("This server needs the metadata 'authorization: Bearer <token>' with its token.")
-        )
+        if not self._token.admits(headers.get(b"authorization")):
+            raise Unauthenticated(
+                "This server needs the metadata 'authorization: Bearer <token>' with its token."
+            )
+        return begin
 
 
 class _Ignored:
@@ -71,10 +76,3 @@ class _Ignored:
 
     def gone(self) -> None:
         pass
-
-
-def _failing(error: ServingError) -> Begin:
-    def begin(call: Call, message: bytes) -> None:
-        call.fail(error)
-
-    return begin

@@ -23,7 +23,7 @@ from kernel_server.batching.queue import BatchQueue
 from kernel_server.batching.quiet import BUSY_TURN
 from kernel_server.batching.scheduler import BatchScheduler
 from kernel_server.core.servable import Array, ServableId
-from kernel_server.errors import Cancelled, InvalidArgument, ServingError
+from kernel_server.errors import Cancelled, Internal, InvalidArgument, ServingError
 from kernel_server.monitoring.timing import TimingRecord
 
 Answer = asyncio.Future[Sequence[Array]]
@@ -404,3 +404,44 @@ async def test_a_model_that_never_returns_does_not_keep_the_scheduler() -> None:
     model.gate.set()
     assert await scheduler.drain(30) == 0
     assert scheduler.stop()
+
+
+async def test_an_answer_that_cannot_be_given_keeps_no_other_from_its_own() -> None:
+    model = Doubler()
+    told: list[object] = []
+
+    def clumsy(outcome: Sequence[Array] | ServingError) -> None:
+        told.append(outcome)
+        if len(told) == 1:
+            raise TypeError("no such element type")
+
+    async with scheduling(BatchingParameters(num_batch_threads=1)) as scheduler:
+        queue = scheduler.add_queue(ServableId("m", 1), "serving_default", model)
+        first = await occupy(queue, model)
+        queue.submit([rows(1.0)], None, TimingRecord(), clumsy)
+        other = submit(queue, 2.0)
+        model.gate.set()
+        await first
+        assert (await other)[0].tolist() == [4.0]
+        assert isinstance(told[1], Internal)
+        assert told[1].message == "TypeError while answering: no such element type"
+        assert queue.in_flight == 0
+
+
+@pytest.mark.parametrize("splitting", [False, True])
+async def test_a_request_without_rows_is_answered(splitting: bool) -> None:
+    parameters = BatchingParameters(
+        max_batch_size=4,
+        allowed_batch_sizes=(2, 4),
+        enable_large_batch_splitting=splitting,
+        num_batch_threads=1,
+    )
+    model = Doubler()
+    async with scheduling(parameters) as scheduler:
+        queue = scheduler.add_queue(ServableId("m", 1), "serving_default", model)
+        assert (await submit(queue))[0].shape == (0,)
+        first = await occupy(queue, model)
+        three, none = submit(queue, 1.0, 2.0, 3.0), submit(queue)
+        model.gate.set()
+        await first
+        assert ((await three)[0].tolist(), (await none)[0].tolist()) == ([2.0, 4.0, 6.0], [])
