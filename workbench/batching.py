@@ -97,6 +97,14 @@ class BatchingState:
     generation: int
     parameters: BatchingParameters
 
+    def __str__(self) -> str:
+        if not self.enabled:
+            return f"off (generation {self.generation})"
+        return (
+            f"up to {self.parameters.max_batch_size} rows, {self.parameters.batch_timeout_micros} µs, "
+            f"{self.parameters.num_batch_threads} threads (generation {self.generation})"
+        )
+
 
 class BatchingControl:
     """Reads and replaces the parameters while requests flow; remembers what to undo."""

@@ -20,7 +20,7 @@ from workbench.transport.addresses import is_http
 from workbench.transport.base import AsyncTransport, Transport
 from workbench.transport.over_grpc import AsyncGrpcTransport, GrpcTransport
 from workbench.transport.over_http import AsyncHttpTransport, HttpTransport
-from workbench.versions import VersionStatus
+from workbench.versions import VersionList
 from workbench.wire.calls import Call, Calls, ModelRef
 from workbench.wire.json_calls import JsonCalls
 from workbench.wire.proto_calls import ProtoCalls
@@ -74,7 +74,7 @@ class Client:
         ref = ModelRef(model, version, label)
         return self._run(self._conversation.predict(ref, inputs, signature, output_filter), timeout)
 
-    def status(self, model: str, *, timeout: float | None = None) -> tuple[VersionStatus, ...]:
+    def status(self, model: str, *, timeout: float | None = None) -> VersionList:
         """Every version the server has seen, highest first. Raises :class:`RequestFailed`."""
         return self._run(self._conversation.status(ModelRef(model)), timeout)
 
@@ -146,7 +146,7 @@ class AsyncClient:
         ref = ModelRef(model, version, label)
         return await self._run(self._conversation.predict(ref, inputs, signature, output_filter), timeout)
 
-    async def status(self, model: str, *, timeout: float | None = None) -> tuple[VersionStatus, ...]:
+    async def status(self, model: str, *, timeout: float | None = None) -> VersionList:
         """Every version the server has seen, highest first. Raises :class:`RequestFailed`."""
         return await self._run(self._conversation.status(ModelRef(model)), timeout)
 
@@ -210,8 +210,8 @@ class _Conversation:
             raise
         return to_result(outputs, inputs)
 
-    def status(self, ref: ModelRef) -> Steps[tuple[VersionStatus, ...]]:
-        statuses: tuple[VersionStatus, ...] = yield self._calls.status(ref)
+    def status(self, ref: ModelRef) -> Steps[VersionList]:
+        statuses: VersionList = yield self._calls.status(ref)
         return statuses
 
     def metadata(self, ref: ModelRef) -> Steps[ModelMetadata]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING
 
-from workbench.batching import BatchingState
 from workbench.errors import WorkbenchError
+from workbench.tables import Row, html_table, text_table
 from workbench.versions import VersionStatus
 
 if TYPE_CHECKING:
@@ -22,7 +22,9 @@ _COLOURS = {
     "stopped": "var(--jp-ui-font-color3, GrayText)",
 }
 
-_CELL = "padding-right: 16px; vertical-align: top"
+_SERVERS = ("Server", "Status", "Pid", "Models", "Addresses", "Since")
+_MODELS = ("Model", "Live version", "All versions", "Batching")
+_TEMPLATE = Template((Path(__file__).parent / "templates" / "server.html").read_text())
 
 
 def server_text(server: Server) -> str:
@@ -33,7 +35,8 @@ def server_text(server: Server) -> str:
 def server_html(server: Server) -> str:
     """Status, addresses, and a row per model; models only while the server answers."""
     status = server.status
-    return _template("server").substitute(
+    answers = status in ("serving", "draining")
+    return _TEMPLATE.substitute(
         name=escape(server.name),
         status=escape(status),
         colour=_COLOURS.get(status, _COLOURS["stopped"]),
@@ -42,7 +45,7 @@ def server_html(server: Server) -> str:
         lifetime=escape(server.record.lifetime),
         outcome=escape(str(server.outcome)),
         addresses=_codes(server.record.addresses),
-        rows="".join(_model_rows(server)) if status in ("serving", "draining") else "",
+        models=html_table("Models", _MODELS, _model_rows(server)) if answers else "",
     )
 
 
@@ -50,65 +53,35 @@ def list_text(servers: Sequence[Server]) -> str:
     """A table for a terminal."""
     if not servers:
         return "No model server is running."
-    rows = [("SERVER", "STATUS", "PID", "MODELS", "ADDRESSES", "SINCE"), *map(_cells, servers)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
-    return "\n".join(line.rstrip() for line in lines)
+    return text_table(_SERVERS, map(_cells, servers))
 
 
 def list_html(servers: Sequence[Server]) -> str:
     """A table for a notebook."""
     if not servers:
         return "No model server is running."
-    return _template("server_list").substitute(rows="".join(_row(_cells(server)) for server in servers))
+    return html_table("Model servers", _SERVERS, map(_cells, servers))
 
 
-def batching_text(state: BatchingState) -> str:
-    """The three parameters that matter most, and the generation."""
-    if not state.enabled:
-        return f"off (generation {state.generation})"
-    parameters = state.parameters
-    return (
-        f"up to {parameters.max_batch_size} rows, {parameters.batch_timeout_micros} µs, "
-        f"{parameters.num_batch_threads} threads (generation {state.generation})"
-    )
-
-
-def _model_rows(server: Server) -> Iterable[str]:
+def _model_rows(server: Server) -> Iterator[Row]:
     try:
         for model in server.models:
             versions = server.versions(model)
             live = next((str(version.version) for version in versions if version.live), "none")
-            yield _row((model, live, _listed(versions), batching_text(server.batching(model))))
+            yield model, live, _listed(versions), str(server.batching(model))
     except WorkbenchError as error:
-        yield _row((str(error), "", "", ""))
+        yield str(error), "", "", ""
 
 
 def _listed(versions: Iterable[VersionStatus]) -> str:
-    return ", ".join(f"{version.version} {_word(version)}" for version in versions)
+    return ", ".join(f"{version.version} {version.word}" for version in versions)
 
 
-def _word(version: VersionStatus) -> str:
-    if version.failed:
-        return "failed"
-    return {"UNKNOWN": "on disk", "END": "unloaded"}.get(version.state, version.state.lower())
-
-
-def _cells(server: Server) -> tuple[str, ...]:
+def _cells(server: Server) -> Row:
     record = server.record
     models, addresses = ", ".join(record.models), ", ".join(record.addresses)
     return server.name, server.status, str(server.pid), models, addresses, record.started_at
 
 
-def _row(cells: Sequence[str]) -> str:
-    first, *others = map(escape, cells)
-    columns = "".join(f'<td style="{_CELL}">{cell}</td>' for cell in others)
-    return f'<tr><th scope="row" style="{_CELL}">{first}</th>{columns}</tr>'
-
-
 def _codes(values: Iterable[str]) -> str:
     return "<br>".join(f"<code>{escape(value)}</code>" for value in values)
-
-
-def _template(name: str) -> Template:
-    return Template((Path(__file__).parent / "templates" / f"{name}.html").read_text())

@@ -23,7 +23,7 @@ from workbench.errors import (
     VersionTimedOut,
 )
 from workbench.export.versions import version_directories
-from workbench.versions import VersionStatus, mark_live
+from workbench.versions import VersionList, VersionStatus, mark_live
 from workbench.wire import control_pb2, serving_pb2
 from workbench.wire.calls import ModelRef
 from workbench.wire.proto_calls import ProtoCalls
@@ -57,7 +57,7 @@ class Rollout:
             return models[0]
         raise ModelNotServed(model, models)
 
-    def versions(self, model: str) -> tuple[VersionStatus, ...]:
+    def versions(self, model: str) -> VersionList:
         """Every version on disk or known to the server, highest first."""
         on_disk = version_directories(self.models()[model])
         known = {status.version: status for status in self._status(model)}
@@ -66,7 +66,7 @@ class Rollout:
             replace(status, on_disk=status.version in on_disk) for status in (known | missing).values()
         )
 
-    def make_live(self, model: str, version: int, timeout: float) -> tuple[VersionStatus, ...]:
+    def make_live(self, model: str, version: int, timeout: float) -> VersionList:
         """Serve ``version`` and no other; returns when the swap is over.
 
         Raises :class:`VersionNotFound`, :class:`VersionFailed` with what was live still live, or
@@ -74,16 +74,16 @@ class Rollout:
         """
         return self._serve(model, {version}, version, timeout)
 
-    def load(self, model: str, versions: Iterable[int], timeout: float) -> tuple[VersionStatus, ...]:
+    def load(self, model: str, versions: Iterable[int], timeout: float) -> VersionList:
         """Serve ``versions`` beside those available now. Raises what :meth:`make_live` does."""
         added = set(versions)
         return self._serve(model, self._available(model) | added, max(added, default=0), timeout)
 
-    def unload(self, model: str, version: int, timeout: float) -> tuple[VersionStatus, ...]:
+    def unload(self, model: str, version: int, timeout: float) -> VersionList:
         """Serve ``version`` no longer; requests in flight are answered first."""
         return self._serve(model, self._available(model) - {version}, version, timeout)
 
-    def roll_back(self, model: str, timeout: float) -> tuple[VersionStatus, ...]:
+    def roll_back(self, model: str, timeout: float) -> VersionList:
         """Make the next lower version on disk live that did not fail to load.
 
         Raises :class:`NothingToUndo` when there is none.
@@ -95,7 +95,7 @@ class Rollout:
                 return self.make_live(model, status.version, timeout)
         raise NothingToUndo(model, "version")
 
-    def _serve(self, model: str, wanted: set[int], version: int, timeout: float) -> tuple[VersionStatus, ...]:
+    def _serve(self, model: str, wanted: set[int], version: int, timeout: float) -> VersionList:
         configuration = self._configuration()
         base_path = self.models()[model]
         on_disk = sorted(version_directories(base_path))
@@ -133,13 +133,13 @@ class Rollout:
     def _available(self, model: str) -> set[int]:
         return {status.version for status in self._status(model) if status.available}
 
-    def _status(self, model: str) -> tuple[VersionStatus, ...]:
+    def _status(self, model: str) -> VersionList:
         call = ProtoCalls().status(ModelRef(model))
         try:
             return call.parse(self._control.send(call.path, call.body))
         except RequestFailed as error:
             if error.code == "NOT_FOUND":
-                return ()
+                return VersionList()
             raise
 
     def _configuration(self) -> serving_pb2.ModelServerConfig:

@@ -19,7 +19,7 @@ from workbench.logs import LogText, tail
 from workbench.records import Record
 from workbench.rollout import Rollout
 from workbench.statistics import Statistics, read_statistics
-from workbench.versions import VersionStatus
+from workbench.versions import VersionList
 from workbench.wire import control_pb2
 
 
@@ -190,13 +190,11 @@ class Server:
         """The last lines of its log."""
         return tail(self._folder.log, lines)
 
-    def versions(self, model: str | None = None) -> tuple[VersionStatus, ...]:
+    def versions(self, model: str | None = None) -> VersionList:
         """Every version on disk or known to the server, highest first."""
         return self._rollout.versions(self._rollout.choose(model))
 
-    def make_live(
-        self, version: int, model: str | None = None, timeout: float = 60.0
-    ) -> tuple[VersionStatus, ...]:
+    def make_live(self, version: int, model: str | None = None, timeout: float = 60.0) -> VersionList:
         """Serve ``version`` and no other; returns when the swap is over, during which no request fails.
 
         Versions exported later are not taken up by themselves from then on. Raises
@@ -205,19 +203,15 @@ class Server:
         """
         return self._rollout.make_live(self._rollout.choose(model), version, timeout)
 
-    def load(
-        self, *versions: int, model: str | None = None, timeout: float = 60.0
-    ) -> tuple[VersionStatus, ...]:
+    def load(self, *versions: int, model: str | None = None, timeout: float = 60.0) -> VersionList:
         """Serve ``versions`` beside those available now. Raises what :meth:`make_live` does."""
         return self._rollout.load(self._rollout.choose(model), versions, timeout)
 
-    def unload(
-        self, version: int, model: str | None = None, timeout: float = 60.0
-    ) -> tuple[VersionStatus, ...]:
+    def unload(self, version: int, model: str | None = None, timeout: float = 60.0) -> VersionList:
         """Serve ``version`` no longer; its requests in flight are answered first."""
         return self._rollout.unload(self._rollout.choose(model), version, timeout)
 
-    def roll_back(self, model: str | None = None, timeout: float = 60.0) -> tuple[VersionStatus, ...]:
+    def roll_back(self, model: str | None = None, timeout: float = 60.0) -> VersionList:
         """Make the next lower version on disk live that did not fail to load.
 
         Raises :class:`~workbench.errors.NothingToUndo` when there is none, and what :meth:`make_live` does.

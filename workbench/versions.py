@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from workbench.tables import Row, html_table, text_table
+
 STATES = {10: "START", 20: "LOADING", 30: "AVAILABLE", 40: "UNLOADING", 50: "END"}
 """TensorFlow Serving's names by number. Source: ``tensorflow_serving/apis/get_model_status.proto``."""
 
@@ -42,9 +44,42 @@ class VersionStatus:
         """Whether nothing is under way."""
         return self.state in ("AVAILABLE", "END", "UNKNOWN")
 
+    @property
+    def word(self) -> str:
+        """The state in a word for people."""
+        if self.failed:
+            return "failed"
+        return {"UNKNOWN": "on disk", "END": "unloaded"}.get(self.state, self.state.lower())
 
-def mark_live(statuses: Iterable[VersionStatus]) -> tuple[VersionStatus, ...]:
+
+class VersionList(tuple[VersionStatus, ...]):
+    """Versions, shown as a table."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return text_table(*self._table()) if self else _NO_VERSION
+
+    def _repr_html_(self) -> str:
+        return html_table("Versions", *self._table()) if self else _NO_VERSION
+
+    def _table(self) -> tuple[Row, list[Row]]:
+        """Headings and rows; without a column of errors when there are none."""
+        headings = ("Version", "State", "Live", "On disk", "Error")
+        columns = len(headings) if any(status.error for status in self) else len(headings) - 1
+        return headings[:columns], [_cells(status)[:columns] for status in self]
+
+
+_NO_VERSION = "No version is on disk or known to the server."
+
+
+def _cells(status: VersionStatus) -> Row:
+    on_disk = {True: "yes", False: "no", None: ""}[status.on_disk]
+    return str(status.version), status.word, "yes" if status.live else "", on_disk, status.error or ""
+
+
+def mark_live(statuses: Iterable[VersionStatus]) -> VersionList:
     """The same, highest version first, with the live one marked."""
     ordered = sorted(statuses, key=lambda status: status.version, reverse=True)
     live = next((status.version for status in ordered if status.available), None)
-    return tuple(replace(status, live=status.version == live) for status in ordered)
+    return VersionList(replace(status, live=status.version == live) for status in ordered)

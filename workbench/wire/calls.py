@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 from workbench.metadata import ModelMetadata, Signature
-from workbench.versions import VersionStatus
+from workbench.versions import VersionList
 from workbench.wire.codec import Array
 
 T_co = TypeVar("T_co", covariant=True)
@@ -47,7 +47,7 @@ class Calls(Protocol):
     ) -> Call[Mapping[str, Array]]:
         """Run ``signature`` on ``inputs``; an empty filter asks for all outputs."""
 
-    def status(self, ref: ModelRef) -> Call[tuple[VersionStatus, ...]]:
+    def status(self, ref: ModelRef) -> Call[VersionList]:
         """The state of every version, or of the one asked for."""
 
     def metadata(self, ref: ModelRef) -> Call[ModelMetadata]:

@@ -13,7 +13,7 @@ import orjson
 
 from workbench.errors import RequestFailed
 from workbench.metadata import ModelMetadata, Signature, TensorInfo
-from workbench.versions import VersionStatus, mark_live
+from workbench.versions import VersionList, VersionStatus, mark_live
 from workbench.wire.calls import Call, ModelRef
 from workbench.wire.codec import Array
 from workbench.wire.dtypes import NUMBER_OF_NAME, NUMPY
@@ -42,7 +42,7 @@ class JsonCalls:
         body = {"signature_name": signature.name, "inputs": dict(inputs)}
         return Call(f"{_path(ref)}:predict", dumps(body), parse)
 
-    def status(self, ref: ModelRef) -> Call[tuple[VersionStatus, ...]]:
+    def status(self, ref: ModelRef) -> Call[VersionList]:
         """The state of every version, or of the one asked for."""
         return Call(_path(ref), None, _parse_status)
 
@@ -105,7 +105,7 @@ def _bytes(item: Any) -> bytes:
     return base64.b64decode(item["b64"]) if isinstance(item, dict) else str(item).encode()
 
 
-def _parse_status(data: bytes) -> tuple[VersionStatus, ...]:
+def _parse_status(data: bytes) -> VersionList:
     return mark_live(
         VersionStatus(int(item["version"]), item["state"], item["status"]["error_message"] or None)
         for item in loads(data)["model_version_status"]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from workbench.metadata import ModelMetadata, Signature, TensorInfo
-from workbench.versions import STATES, VersionStatus, mark_live
+from workbench.versions import STATES, VersionList, VersionStatus, mark_live
 from workbench.wire import serving_pb2
 from workbench.wire.calls import Call, ModelRef
 from workbench.wire.codec import Array, decode_predict, decode_shape, encode_predict, model_spec
@@ -42,7 +42,7 @@ class ProtoCalls:
         )
         return Call(PREDICT, body, lambda data: decode_predict(data).outputs)
 
-    def status(self, ref: ModelRef) -> Call[tuple[VersionStatus, ...]]:
+    def status(self, ref: ModelRef) -> Call[VersionList]:
         """The state of every version, or of the one asked for."""
         request = serving_pb2.GetModelStatusRequest(model_spec=_spec(ref))
         return Call(GET_MODEL_STATUS, request.SerializeToString(), _parse_status)
@@ -57,7 +57,7 @@ def _spec(ref: ModelRef) -> serving_pb2.ModelSpec:
     return model_spec(ref.model, ref.version, ref.label)
 
 
-def _parse_status(data: bytes) -> tuple[VersionStatus, ...]:
+def _parse_status(data: bytes) -> VersionList:
     reply = serving_pb2.GetModelStatusResponse.FromString(data)
     return mark_live(
         VersionStatus(item.version, STATES.get(item.state, "UNKNOWN"), item.status.error_message or None)
