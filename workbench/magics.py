@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, NoReturn, get_args
 from IPython.core.error import UsageError
 
 from workbench.batching import BatchingParameters
+from workbench.home import ServerFolder
 from workbench.launch import Stopped
 from workbench.lifetime import Lifetime
-from workbench.logs import LogText
+from workbench.logs import LogText, tail
 from workbench.server import Server, ServerList
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ MAGIC = "serve"
 
 def load_ipython_extension(shell: InteractiveShell) -> None:
     """Called by ``%load_ext workbench``."""
-    shell.register_magic_function(serve, "line", MAGIC)  # type: ignore[arg-type]
+    shell.register_magic_function(serve, "line", MAGIC)
 
 
 def unload_ipython_extension(shell: InteractiveShell) -> None:
@@ -61,11 +62,17 @@ def _status(name: str | None) -> Server | ServerList:
 
 
 def _stop(name: str | None, timeout: float) -> Stopped:
-    return Server.attach(name).stop(timeout)
+    return _running(name).stop(timeout)
 
 
 def _logs(name: str | None, lines: int) -> LogText:
-    return Server.attach(name).logs(lines)
+    return tail(ServerFolder.of(name or _running(None).name).log, lines)
+
+
+def _running(name: str | None) -> Server:
+    """The server of that name, or the only one, even if it does not answer."""
+    servers = [server for server in Server.list() if name in (None, server.name)]
+    return servers[0] if len(servers) == 1 else Server.attach(name)
 
 
 def _models(words: list[str]) -> str | dict[str, str]:
@@ -115,7 +122,7 @@ def _parser() -> argparse.ArgumentParser:
     for name, action, words in (
         ("status", _status, "what runs, or one server in detail"),
         ("stop", _stop, "answer what is in flight, then end the process"),
-        ("logs", _logs, "the end of the log"),
+        ("logs", _logs, "the end of the log, of a server that has ended too"),
     ):
         command = actions.add_parser(name, help=words)
         command.set_defaults(action=action)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +56,7 @@ def export_model(
         digits, version 1: models/digits/1
           serving_default(x: float32 [?, 64]) -> output_0: float32 [?, 10]
             batchable
-          1 warm-up requests
+          warm-up requests: 1
     """
     functions = trace(model, signatures, batched=batched)
     base_path = Path(base_path).expanduser().absolute()
@@ -71,7 +74,8 @@ def _save(model: Any, functions: dict[str, Any], path: Path) -> None:
     import tensorflow as tf
 
     try:
-        tf.saved_model.save(saveable(model, functions.values()), str(path), signatures=functions)
+        with _quiet(tf.get_logger()):
+            tf.saved_model.save(saveable(model, functions.values()), str(path), signatures=functions)
     except AssertionError as error:
         raise NotExportable(
             f"A signature reads a resource, such as a lookup table, that the model does not own: {error}",
@@ -82,6 +86,17 @@ def _save(model: Any, functions: dict[str, Any], path: Path) -> None:
             f"TensorFlow cannot save the model: {error}",
             "A signature takes named tensors and returns tensors.",
         ) from error
+
+
+@contextmanager
+def _quiet(logger: logging.Logger) -> Iterator[None]:
+    """No news but warnings: in a notebook TensorFlow would print where it writes, a path that is renamed."""
+    level = logger.level
+    logger.setLevel(max(level, logging.WARNING))
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def _insist_on_batching(signatures: tuple[Signature, ...]) -> None:

@@ -45,7 +45,7 @@ class ExportedModel:
         for signature in self.signatures:
             lines += [f"  {signature}", f"    {_batching(signature)}"]
         if self.warmup_records:
-            lines.append(f"  {self.warmup_records} warm-up requests")
+            lines.append(f"  warm-up requests: {self.warmup_records}")
         return "\n".join(lines)
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
@@ -56,7 +56,7 @@ class ExportedModel:
             name=escape(self.name),
             version=self.version,
             path=escape(str(self.path)),
-            warmup=f" · {self.warmup_records} warm-up requests" if self.warmup_records else "",
+            warmup=f" · warm-up requests: {self.warmup_records}" if self.warmup_records else "",
             rows="".join(map(_row, self.signatures)),
         )
 

@@ -18,7 +18,7 @@ from workbench.points import Point
 from workbench.results import Curve
 from workbench.sweeps import sweep
 from workbench.widgets import assets
-from workbench.widgets.forms import field, row, visible
+from workbench.widgets.forms import field, hinted, row, visible
 from workbench.widgets.pane import Pane
 from workbench.widgets.session import Session
 
@@ -56,43 +56,36 @@ class CurvePane(Pane):
         self._cancel = threading.Event()
         self._growing: list[Point] | None = None
         self._finished = 0
-        self.run_button = self.button("Run", self.run, button_style="primary", icon="play")
-        self.cancel_button = self.button("Cancel", self._cancel.set, icon="stop")
+        self.run_button = self.button("Run", self.run, button_style="primary")
+        self.cancel_button = self.button("Cancel", self._cancel.set)
         self.keep_button = self.button(
-            "Keep figure", self.keep_figure, icon="image", tooltip="Put a picture below that stays"
+            "Keep figure", self.keep_figure, tooltip="Put a picture below that stays"
         )
-        self.clear_button = self.button("Clear", self.clear, icon="trash", tooltip="Forget the curves")
+        self.clear_button = self.button("Clear", self.clear, tooltip="Forget the curves")
         self.progress = widgets.FloatProgress(layout=widgets.Layout(width="160px"))
         self.glance = widgets.HTML()
         self.chart = CurveChart()
+        self.tables = widgets.HTML()
         buttons = row(self.run_button, self.cancel_button, self.keep_button, self.clear_button)
         self.activity = row(self.progress, self.glance)
-        super().__init__(session, *self._form(), buttons, self.activity, self.chart)
+        super().__init__(session, *self._form(), buttons, self.activity, self.chart, self.tables)
 
     def _form(self) -> list[Any]:
         self.mode = field(
-            widgets.Dropdown,
-            "Load",
-            "Open loop keeps its rate whatever the server does",
-            options=[("requests per second (open loop)", OPEN), ("callers at once (closed loop)", CLOSED)],
+            widgets.Dropdown, "Load", options=[("requests per second", OPEN), ("callers", CLOSED)]
         )
-        self.levels = field(
-            widgets.Text, "Levels", "One point each, comma separated", placeholder="empty: found by a probe"
-        )
-        self.settings = field(
-            widgets.Text,
-            "Largest batches",
-            "One curve each: rows, or off for no batching",
-            placeholder="as in force; or: off, 16, 128",
-        )
-        self.duration = field(
-            widgets.BoundedFloatText, "Seconds per point", "Longer is steadier", value=3.0, min=0.5, max=600
-        )
-        self.slo = field(
-            widgets.BoundedFloatText, "Latency limit, ms", "For p99; 0 for none", value=20.0, max=60_000
-        )
+        self.levels = field(widgets.Text, "Levels", placeholder="empty: found by a probe")
+        self.settings = field(widgets.Text, "Largest batches", placeholder="as in force")
+        self.duration = field(widgets.BoundedFloatText, "Seconds per point", value=3.0, min=0.5, max=600)
+        self.slo = field(widgets.BoundedFloatText, "Latency limit, ms", value=20.0, max=60_000)
         self.slo.observe(self.guarded(self.redraw), "value")
-        return [self.mode, self.levels, self.settings, self.duration, self.slo]
+        return [
+            hinted(self.mode, "a rate kept whatever the server does, or callers who wait for replies"),
+            hinted(self.levels, "one point each, e.g. 100, 200, 400"),
+            hinted(self.settings, "one curve each, e.g. off, 16, 128"),
+            hinted(self.duration, "longer is steadier"),
+            hinted(self.slo, "for p99; 0 for none"),
+        ]
 
     def run(self) -> None:
         """Measures one curve per setting."""
@@ -106,10 +99,10 @@ class CurvePane(Pane):
 
         def measure() -> str:
             for batching in settings:
-                curve = self._measure(server, model, batching, common)
+                self._measure(server, model, batching, common)
                 if self._cancel.is_set():
                     return "Cancelled. The points measured so far are kept."
-            return repr(curve)
+            return f"Measured {len(settings)} {'curve' if len(settings) == 1 else 'curves'}."
 
         self.start_job("Measuring …", measure)
 
@@ -139,9 +132,10 @@ class CurvePane(Pane):
             shown.append(("measuring …", tuple(self._growing)))
         self.chart.slo_ms = self.slo.value or None
         self.chart.curves = [{"label": label, "points": [*map(_drawn, points)]} for label, points in shown]
-        self.chart.summary = _summary(self.curves)
+        self.chart.summary = ". ".join(["Throughput against latency", *map(repr, self.curves)])
+        self.tables.value = "<br>".join(curve._repr_html_() for curve in self.curves)
 
-    def _measure(self, server: Any, model: str, batching: Batching, common: dict[str, Any]) -> Curve:
+    def _measure(self, server: Any, model: str, batching: Batching, common: dict[str, Any]) -> None:
         self._growing = []
         try:
             curve = sweep(
@@ -159,7 +153,6 @@ class CurvePane(Pane):
         if curve.points:
             self.curves.append(curve)
         self.redraw()
-        return curve
 
     def _add(self, point: Point) -> None:
         if self._growing is not None:
@@ -216,7 +209,3 @@ def _drawn(point: Point) -> dict[str, Any]:
         "verdict": point.reason,
         "good": point.sustained,
     }
-
-
-def _summary(curves: Sequence[Curve]) -> str:
-    return ". ".join(["Throughput against latency", *map(repr, curves)])

@@ -10,7 +10,7 @@ import numpy as np
 
 from workbench.export import ExportedModel, export_model
 from workbench.export.discovery import exportable, functions
-from workbench.widgets.forms import field, row
+from workbench.widgets.forms import field, hinted, offer, row
 from workbench.widgets.pane import Pane
 from workbench.widgets.session import Session
 
@@ -24,41 +24,35 @@ class ExportPane(Pane):
     def __init__(self, session: Session, namespace: Mapping[str, Any] | None = None) -> None:
         self.namespace = _notebook() if namespace is None else namespace
         self.result: ExportedModel | None = None
-        self.model = field(widgets.Dropdown, "Model", "A variable of this notebook")
-        self.signature = field(widgets.Dropdown, "Signature", "What serving_default calls")
-        self.folder = field(
-            widgets.Text, "Model folder", "Gets the next numbered version", placeholder="models/<variable>"
-        )
-        self.batched = field(
-            widgets.Checkbox,
-            "Must be batchable",
-            "Refuse a signature whose first dimension is fixed",
-            value=True,
-        )
-        self.warmup = field(
-            widgets.Dropdown, "Warm-up requests", "An array that the server runs while loading"
-        )
-        self.search_button = self.button("Look again", self.search, icon="refresh")
-        self.export_button = self.button("Export", self.export, button_style="primary", icon="save")
+        self.model = field(widgets.Dropdown, "Model")
+        self.signature = field(widgets.Dropdown, "Signature")
+        self.folder = field(widgets.Text, "Model folder", placeholder="models/<variable>")
+        self.batched = field(widgets.Checkbox, "Must be batchable", value=True)
+        self.warmup = field(widgets.Dropdown, "Warm-up requests")
+        self.search_button = self.button("Look again", self.search)
+        self.export_button = self.button("Export", self.export, button_style="primary")
         self.outcome = widgets.HTML()
         super().__init__(
             session,
-            row(self.model, self.search_button),
-            *(self.signature, self.folder, self.batched, self.warmup),
-            row(self.export_button),
+            hinted(self.model, "a variable of this notebook"),
+            hinted(self.signature, "what requests call unless they say otherwise"),
+            hinted(self.folder, "gets the next numbered version"),
+            hinted(self.batched, "refuse a signature whose first dimension is fixed"),
+            hinted(self.warmup, "an array that the server runs while it loads"),
+            row(self.export_button, self.search_button),
             self.outcome,
         )
         self.search()
 
     def search(self) -> None:
         """Looks which variables can be exported now."""
-        _offer(self.model, list(exportable(self.namespace)))
-        _offer(self.signature, [DECLARED, *functions(self.namespace)])
+        offer(self.model, list(exportable(self.namespace)))
+        offer(self.signature, [DECLARED, *functions(self.namespace)])
         arrays = [
             n for n, v in self.namespace.items() if isinstance(v, np.ndarray) and v.ndim and n[0] != "_"
         ]
-        _offer(self.warmup, [NO_WARMUP, *arrays])
-        self.draw()
+        offer(self.warmup, [NO_WARMUP, *arrays])
+        self.redraw()
 
     def export(self) -> None:
         """Writes the next version."""
@@ -74,6 +68,7 @@ class ExportPane(Pane):
                 model, folder, signatures=signatures, batched=batched, warmup=warmup
             )
             self.outcome.value = exported._repr_html_()
+            self.session.folder = str(exported.base_path)
             return f"Version {exported.version} is complete. {_next_step(exported, self.session)}"
 
         self.outcome.value = ""
@@ -82,14 +77,6 @@ class ExportPane(Pane):
     def draw(self) -> None:  # noqa: D102
         self.export_button.disabled = self.busy or self.model.value is None
         self.search_button.disabled = self.busy
-
-
-def _offer(dropdown: Any, options: list[str]) -> None:
-    """New options without losing a choice that is still among them."""
-    chosen = dropdown.value
-    dropdown.options = options
-    if chosen in options:
-        dropdown.value = chosen
 
 
 def _next_step(exported: ExportedModel, session: Session) -> str:

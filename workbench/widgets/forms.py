@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
 from typing import Any
 
 import ipywidgets as widgets
 
-WIDE = {"description_width": "150px"}
+
+def field(kind: Any, label: str, **traits: Any) -> Any:
+    """A labelled control."""
+    return kind(
+        description=label,
+        style={"description_width": "140px"},
+        layout=widgets.Layout(width="460px"),
+        **traits,
+    )
 
 
-def field(kind: Any, label: str, tooltip: str, *, width: str = "480px", **traits: Any) -> Any:
-    """A labelled control; ``tooltip`` says what it is for and which unit it has."""
-    layout = widgets.Layout(width=width)
-    return kind(description=label, tooltip=tooltip, style=WIDE, layout=layout, **traits)
+def hinted(control: Any, hint: str) -> Any:
+    """A control with a word on what it is for, or on its unit."""
+    text = widgets.HTML(f'<span class="swb-hint">{escape(hint)}</span>')
+    return widgets.HBox([control, text], layout=widgets.Layout(align_items="center"))
 
 
 def row(*controls: Any) -> Any:
@@ -21,6 +30,13 @@ def row(*controls: Any) -> Any:
     return widgets.HBox(
         controls, layout=widgets.Layout(flex_flow="row wrap", align_items="center", margin="6px 0")
     )
+
+
+def offer(dropdown: Any, options: Sequence[str]) -> None:
+    """New options; a choice that is still among them stays, else it is the first."""
+    chosen = dropdown.value
+    dropdown.options = options
+    dropdown.value = chosen if chosen in options else next(iter(options), None)
 
 
 def visible(widget: Any, shown: bool) -> None:
@@ -34,6 +50,6 @@ def heading(text: str) -> Any:
 
 
 def log_block(text: str) -> str:
-    """Lines of a log, scrollable, readable by keyboard."""
+    """Lines of a log, scrollable by keyboard."""
     shown = escape(text) or "The log is empty."
     return f'<pre class="swb-log" tabindex="0" role="log" aria-label="Server log">{shown}</pre>'

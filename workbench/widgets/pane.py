@@ -92,6 +92,7 @@ class Pane(widgets.VBox):
         if self.busy:
             return
         self.busy = True
+        self.session.activity = doing
         self.message.say(doing)
         self.redraw()
         self.job = threading.Thread(target=self._work, args=(action,), name="workbench-job", daemon=True)
@@ -101,5 +102,6 @@ class Pane(widgets.VBox):
         with self.reporting():
             self.message.say(action(), "done")
         self.busy = False
+        self.session.activity = ""
         self.session.refresher.nudge()
         self.redraw()

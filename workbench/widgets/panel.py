@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
@@ -11,6 +10,7 @@ from workbench.server import Server
 from workbench.widgets.batching import BatchingPane
 from workbench.widgets.curve import CurvePane
 from workbench.widgets.export import ExportPane
+from workbench.widgets.forms import offer, visible
 from workbench.widgets.pill import Pill
 from workbench.widgets.server import ServerPane
 from workbench.widgets.session import Session
@@ -36,9 +36,11 @@ class Panel(widgets.VBox):
         self.curve_tab = CurvePane(self.session, self.show_figure)
         self.model = widgets.Dropdown(description="Model", layout=widgets.Layout(width="240px"))
         self.model.observe(self._choose, "value")
-        self.session.observe(self._offer, "snapshot")
+        self.session.observe(lambda _: self._offer_models(), "snapshot")
+        self._offer_models()
+        self.pill = Pill(self.session)
         self._figure: Any = None
-        header = widgets.HBox([Pill(self.session), self.model]).add_class("swb-header")
+        header = widgets.HBox([self.pill, self.model]).add_class("swb-header")
         tabs = widgets.Tab(
             [self.server_tab, self.export_tab, self.versions_tab, self.batching_tab, self.curve_tab],
             titles=("Server", "Export", "Versions", "Batching", "Curve"),
@@ -49,9 +51,7 @@ class Panel(widgets.VBox):
     def show_figure(self, figure: Figure) -> None:
         """Puts a picture below the panel, as an ordinary output that is saved with the notebook."""
         if self._figure is not None:
-            picture = BytesIO()
-            figure.savefig(picture, format="png", dpi=110, bbox_inches="tight")
-            self._figure.update({"image/png": picture.getvalue(), "text/plain": "Curve"}, raw=True)  # type: ignore[no-untyped-call]
+            self._figure.update(figure)
 
     def close(self) -> None:
         """Ends the looking and takes the panel off the page."""
@@ -61,19 +61,19 @@ class Panel(widgets.VBox):
     def _choose(self, change: dict[str, Any]) -> None:
         self.session.model = change["new"] or ""
 
-    def _offer(self, _: Any) -> None:
+    def _offer_models(self) -> None:
         snapshot = self.session.snapshot
         models = () if snapshot is None else snapshot.models
-        self.model.layout.display = None if len(models) > 1 else "none"
+        visible(self.model, len(models) > 1)
         if self.model.options != models:
-            self.model.options = models
+            offer(self.model, models)
 
     def _ipython_display_(self) -> None:
         """Shows the panel and keeps a place below it, which only the cell that runs now can have."""
         from IPython.display import HTML, display
 
-        display(self._repr_mimebundle_(), raw=True)  # type: ignore[no-untyped-call]
-        self._figure = display(HTML(""), display_id=True)  # type: ignore[no-untyped-call]
+        display(self._repr_mimebundle_(), raw=True)
+        self._figure = display(HTML(""), display_id=True)
 
 
 def panel(server: Server | None = None) -> Panel:

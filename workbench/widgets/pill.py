@@ -30,9 +30,9 @@ class Pill(anywidget.AnyWidget):
     def __init__(self, session: Session) -> None:
         self._session = session
         self._views = 0
-        super().__init__(period=session.refresher.period)
+        super().__init__(period=session.refresher.period, layout={"flex": "1 1 auto"})
         self.on_msg(self._on_view)
-        session.observe(lambda _: self._follow(), ["server", "snapshot", "problem", "looked_at"])
+        session.observe(lambda _: self._follow(), ["server", "snapshot", "problem", "looked_at", "activity"])
         self._follow()
 
     def _follow(self) -> None:
@@ -50,6 +50,8 @@ class Pill(anywidget.AnyWidget):
 def summary(session: Session) -> tuple[str, str, str]:
     """State, label and text for a session."""
     snapshot: Snapshot | None = session.snapshot
+    if snapshot is None and session.activity:
+        return "busy", "working", session.activity
     if session.problem:
         return "error", "not responding", session.problem
     if session.server is None:

@@ -2,71 +2,67 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from html import escape
 from typing import Any
 
 import ipywidgets as widgets
 
 from workbench.server import Server
-from workbench.widgets.forms import field, heading, log_block, row, visible
+from workbench.widgets.forms import field, heading, hinted, log_block, offer, row, visible
 from workbench.widgets.pane import Pane
 from workbench.widgets.session import Session, Snapshot
 
 LOG_LINES = 200
+LIFETIMES = {
+    "kernel": "with its kernel",
+    "session": "with its Jupyter session",
+    "detached": "only when stopped",
+}
 
 
 class ServerPane(Pane):
     """Brings a server up or down and shows where it can be reached."""
 
     def __init__(self, session: Session) -> None:
-        self.models = field(
-            widgets.Text, "Model folder", "Holds numbered versions", placeholder="models/digits"
-        )
-        self.name = field(widgets.Text, "Server name", "Tells servers apart", placeholder="as the model")
-        self.lifetime = field(
-            widgets.Dropdown,
-            "Lifetime",
-            "When the server ends by itself",
-            options=[
-                ("with this kernel", "kernel"),
-                ("with the Jupyter session", "session"),
-                ("until it is stopped", "detached"),
-            ],
-        )
-        self.device = field(
-            widgets.Combobox, "Device", "auto, cpu or gpu:N", value="auto", options=["auto", "cpu", "gpu:0"]
-        )
-        self.batched = field(
-            widgets.Checkbox, "Batch requests", "Join requests that arrive together", value=True
-        )
-        self.start_button = self.button("Start", self.start, button_style="primary", icon="play")
-        self.running = field(widgets.Dropdown, "Running servers", "Servers of yours that are alive")
-        self.attach_button = self.button("Attach", self.attach, icon="link")
-        self.search_button = self.button("Look again", self.search, icon="refresh")
+        self.models = field(widgets.Text, "Model folder", placeholder="models/digits")
+        self.name = field(widgets.Text, "Server name", placeholder="as the model")
+        self.lifetime = field(widgets.Dropdown, "Lifetime", options=[(v, k) for k, v in LIFETIMES.items()])
+        self.device = field(widgets.Combobox, "Device", value="auto", options=["auto", "cpu", "gpu:0"])
+        self.batched = field(widgets.Checkbox, "Batch requests", value=True)
+        self.start_button = self.button("Start", self.start, button_style="primary")
+        self.running = field(widgets.Dropdown, "Running servers")
+        self.attach_button = self.button("Attach", self.attach)
+        self.search_button = self.button("Look again", self.search)
         self.setup = widgets.VBox(
             [
                 heading("Start a server"),
-                *(self.models, self.name, self.lifetime, self.device, self.batched),
+                hinted(self.models, "holds the numbered versions"),
+                hinted(self.name, "tells servers apart"),
+                hinted(self.lifetime, "when it ends by itself"),
+                hinted(self.device, "auto, cpu or gpu:N"),
+                hinted(self.batched, "join requests that arrive together"),
                 row(self.start_button),
                 heading("Or use one that runs"),
                 row(self.running, self.attach_button, self.search_button),
             ]
         )
         self.facts = widgets.HTML()
-        self.stop_button = self.button("Stop", self.stop, icon="stop")
-        self.restart_button = self.button("Restart", self.restart, icon="repeat")
+        self.stop_button = self.button("Stop", self.stop)
+        self.restart_button = self.button("Restart", self.restart)
         self.question = widgets.HTML()
         self.confirm_button = self.button("Stop anyway", self.stop_now, button_style="danger")
         self.keep_button = self.button("Keep it", self._close_question)
         self.confirmation = row(self.question, self.confirm_button, self.keep_button)
         self.log_text = widgets.HTML()
-        self.log_fold = widgets.Accordion([self.log_text], titles=("Log",))
-        self.log_fold.observe(self.guarded(self.draw), "selected_index")
-        self.dashboard = widgets.VBox(
-            [self.facts, row(self.stop_button, self.restart_button), self.confirmation, self.log_fold]
-        )
+        self.log_button = widgets.ToggleButton(description="Log")
+        self.log_button.observe(self.guarded(self.redraw), "value")
+        buttons = row(self.stop_button, self.restart_button, self.log_button)
+        self.dashboard = widgets.VBox([self.facts, buttons, self.confirmation, self.log_text])
         visible(self.confirmation, False)
         super().__init__(session, self.setup, self.dashboard)
+        session.observe(lambda change: setattr(self.models, "value", change["new"]), "folder")
+        session.observe(lambda change: self._tell_end(change["new"]), "ended")
         self.search()
 
     def start(self) -> None:
@@ -90,8 +86,8 @@ class ServerPane(Pane):
 
     def search(self) -> None:
         """Looks which servers run."""
-        self.running.options = [server.name for server in Server.list()]
-        self.draw()
+        offer(self.running, [server.name for server in Server.list()])
+        self.redraw()
 
     def attach(self) -> None:
         """Takes over the chosen server."""
@@ -130,7 +126,13 @@ class ServerPane(Pane):
     def restart(self) -> None:
         """Stops the server and starts it with the same settings."""
         server = self.session.server
-        self.start_job(f"Restarting {server.name} …", lambda: f"{server.name}: {server.restart().outcome}")
+
+        def renew() -> str:
+            self.session.snapshot, self.session.server = None, None
+            self.session.server = server.restart()
+            return f"{server.name}: {server.outcome}"
+
+        self.start_job(f"Restarting {server.name} …", renew)
 
     def draw(self) -> None:  # noqa: D102
         server: Server | None = self.session.server
@@ -143,8 +145,12 @@ class ServerPane(Pane):
             return
         self.stop_button.tooltip = f"Stops {server.name}, pid {server.pid}"
         self.facts.value = _facts(server, self.session.snapshot)
-        if self.log_fold.selected_index is not None:
-            self.log_text.value = log_block(server.logs(LOG_LINES))
+        self.log_text.value = log_block(server.logs(LOG_LINES)) if self.log_button.value else ""
+
+    def _tell_end(self, server: Server) -> None:
+        self.message.say(
+            f"{server.name}, pid {server.pid}, has ended. Its log ends:\n{server.logs()}", "error"
+        )
 
     def _close_question(self) -> None:
         visible(self.confirmation, False)
@@ -161,8 +167,8 @@ def _facts(server: Server, snapshot: Snapshot | None) -> str:
         "Models": ", ".join(f"{name} ({path})" for name, path in record.models.items()),
         "gRPC": record.grpc_address or f"unix:{record.grpc_socket}",
         "REST": record.rest_address or "off",
-        "Ends": f"lifetime {record.lifetime}",
-        "Started": record.started_at,
+        "Ends": LIFETIMES[record.lifetime],
+        "Started": f"{datetime.fromisoformat(record.started_at).astimezone():%d %b %Y, %H:%M:%S}",
     }
     if snapshot is not None:
         facts["Memory"] = f"{snapshot.statistics.resident_bytes / 2**20:,.0f} MiB"

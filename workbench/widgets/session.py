@@ -52,6 +52,11 @@ class Session(traitlets.HasTraits):
     model = traitlets.Unicode("", help="the model to look at; the server's first when empty")
     snapshot = traitlets.Any(None, allow_none=True, help="a Snapshot, or None while there is nothing to see")
     problem = traitlets.Unicode("", help="why the latest look failed")
+    ended = traitlets.Any(
+        None, allow_none=True, help="the latest Server that ended without being asked to here"
+    )
+    activity = traitlets.Unicode("", help="what is being done to the server at the moment")
+    folder = traitlets.Unicode("", help="where the latest export of this panel went")
     looked_at = traitlets.Float(0.0, help="when the latest look succeeded, in seconds since the epoch")
 
     def __init__(self, server: Server | None = None, *, period: float = 1.0) -> None:
@@ -62,19 +67,15 @@ class Session(traitlets.HasTraits):
 
     def _look(self) -> None:
         server: Server | None = self.server
-        if server is not None and server.status == "stopped":
-            self._forget(server)
+        gone = server is not None and server.status == "stopped"
+        snapshot = None if server is None or gone else take_snapshot(server, self.model)
+        if self.server is not server:
             return
-        snapshot = None if server is None else take_snapshot(server, self.model)
-        if self.server is server:
-            self.snapshot = snapshot
-            self.problem = ""
-            self.looked_at = time.time()
-
-    def _forget(self, server: Server) -> None:
-        if self.server is server:
-            self.snapshot = None
-            self.server = None
+        if gone and not self.activity:
+            self.ended, self.server = server, None
+        self.snapshot = snapshot
+        self.problem = ""
+        self.looked_at = time.time()
 
     def _failed(self, error: Exception) -> None:
         self.problem = str(error)

@@ -38,7 +38,7 @@ class VersionsPane(Pane):
         self.table = VersionTable()
         self.table.on_msg(self._on_action)
         self.back_button = self.button(
-            "Roll back", self.roll_back, icon="undo", tooltip="Make the next lower version live"
+            "Roll back", self.roll_back, tooltip="Make the next lower version live"
         )
         self.progress = widgets.IntProgress(max=3, description="Swap", style={"description_width": "50px"})
         self.stage = widgets.HTML()

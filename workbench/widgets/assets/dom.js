@@ -6,7 +6,9 @@ function fill(node, attributes, children) {
     if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
     else if (value !== null && value !== undefined && value !== false) node.setAttribute(name, value);
   }
-  node.append(...children.flat().filter((child) => child !== null && child !== undefined));
+  // JupyterLab takes arrow keys and Enter for itself unless the focused element itself says not to.
+  if (node.matches("button, input, [tabindex]")) node.dataset.lmSuppressShortcuts = "true";
+  node.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined));
   return node;
 }
 

@@ -12,8 +12,8 @@ function sparkline(values, width, height) {
     svg("polyline", { class: "swb-spark", points: points.join(" "), "vector-effect": "non-scaling-stroke" }));
 }
 
-function tile(name, value, unit, history) {
-  return html("div", { class: "swb-tile" },
+function tile(name, value, unit, history, tone = "") {
+  return html("div", { class: "swb-tile", "data-tone": tone },
     html("div", { class: "swb-tile-name" }, name),
     html("div", { class: "swb-tile-value" }, value, html("span", { class: "swb-tile-unit" }, unit)),
     history ? sparkline(history, 120, 22) : null);
@@ -33,12 +33,14 @@ function histogram(bars, width) {
       ? svg("text", { x: left + (i + 0.5) * slot, y: height - bottom + 14, "text-anchor": "middle" }, bar.label) : null,
   ];
   const named = bars.filter((bar) => bar.share).map((bar) => `${bar.label}: ${Math.round(100 * bar.share)} percent`);
+  const scale = bars.length
+    ? [svg("text", { x: left - 5, y: y(most) + 4, "text-anchor": "end" }, `${Math.round(100 * most)}%`),
+      svg("text", { x: left - 5, y: height - bottom, "text-anchor": "end" }, "0")]
+    : [];
   return svg("svg", { viewBox: `0 0 ${width} ${height}`, height, role: "img",
     "aria-label": `Rows per batch. ${named.join(", ") || "No batches yet."}` },
     svg("line", { class: "swb-axis", x1: left, x2: width - 6, y1: height - bottom, y2: height - bottom }),
-    svg("text", { x: left - 5, y: y(most) + 4, "text-anchor": "end" }, `${Math.round(100 * most)}%`),
-    svg("text", { x: left - 5, y: height - bottom, "text-anchor": "end" }, "0"),
-    svg("text", { x: left + inner / 2, y: height - 3, "text-anchor": "middle" }, "rows per batch"),
+    scale, svg("text", { x: left + inner / 2, y: height - 3, "text-anchor": "middle" }, "rows per batch"),
     bars.length ? bars.map(draw) : svg("text", { x: left + inner / 2, y: height / 2, "text-anchor": "middle" }, "no batches yet"));
 }
 
@@ -65,9 +67,9 @@ function render({ model, el }) {
       html("div", { class: "swb-tiles" },
         tile("Requests", short(now.rate), "/s", now.rate_history),
         tile("Queued", short(now.queued), "requests", now.queued_history),
-        tile("Mean batch", now.mean_batch === null ? "–" : short(now.mean_batch), "rows"),
-        tile("Fill ratio", now.fill_ratio === null ? "–" : Math.round(100 * now.fill_ratio), "%"),
-        tile("Failed or shed", short(now.failed), "")),
+        tile("Mean batch", now.mean_batch === null ? "–" : short(now.mean_batch), now.mean_batch === null ? "" : "rows"),
+        tile("Fill ratio", now.fill_ratio === null ? "–" : Math.round(100 * now.fill_ratio), now.fill_ratio === null ? "" : "%"),
+        tile("Failed or refused", short(now.failed), `in ${now.window_s} s`, null, now.failed ? "bad" : "")),
       html("div", { class: "swb-charts" },
         html("div", {}, html("h4", {}, `Batch sizes, last ${now.window_s} s`), histogram(now.batch_sizes, chart)),
         html("div", {}, html("h4", {}, "Why batches closed"), reasons(now.close_reasons))));

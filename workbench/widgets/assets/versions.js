@@ -13,7 +13,7 @@ function render({ model, el }) {
       html("th", { scope: "row" }, `${row.version}`),
       html("td", {},
         html("span", { class: "swb-badge", "data-tone": TONES[row.state] ?? "" }, row.state.toLowerCase()),
-        row.live ? html("span", {}, " ", html("span", { class: "swb-badge", "data-tone": "good" }, "live")) : null),
+        row.live ? html("span", {}, " ", html("span", { class: "swb-badge", "data-tone": "live" }, "live")) : null),
       html("td", {}, row.note),
       html("td", { class: "swb-actions" }, row.actions.map(([action, label]) => button(row, action, label))));
 
