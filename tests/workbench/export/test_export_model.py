@@ -283,6 +283,15 @@ def test_the_result_says_what_a_server_will_see(tmp_path: Path) -> None:
         assert fact in page
 
 
+def test_the_export_adds_nothing_to_the_output_of_a_cell(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("INFO", logger="tensorflow"):
+        export_model(dense_model(), tmp_path / "digits")
+        tf.get_logger().info("still at the level it had")
+    assert caplog.messages == ["still at the level it had"]
+
+
 def records(exported: ExportedModel) -> list[Any]:
     from tensorflow_serving.apis import prediction_log_pb2
 
