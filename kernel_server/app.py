@@ -29,6 +29,7 @@ from kernel_server.handlers.reload import ReloadHandler
 from kernel_server.handlers.statistics import StatisticsHandler
 from kernel_server.handlers.status import StatusHandler
 from kernel_server.lifetime import Lifetime, ProcessId
+from kernel_server.listening import host_port
 from kernel_server.process import Addresses, ServerProcess
 from kernel_server.rest.server import RestServer
 from kernel_server.rpc.server import GrpcServer
@@ -180,7 +181,7 @@ class App:
         if rest_port is None:
             return Addresses(grpc_address, socket)
         self._rest = self._make_rest(rest_port)
-        return Addresses(grpc_address, socket, f"http://{settings.host}:{await self._rest.start()}")
+        return Addresses(grpc_address, socket, f"http://{host_port(settings.host, await self._rest.start())}")
 
     def _make_rest(self, port: int) -> RestServer:
         settings = self.settings

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import logging
 from collections.abc import Callable
 from functools import partial
@@ -11,8 +10,8 @@ from functools import partial
 from aiohttp import web
 from aiohttp.http import HttpProcessingError
 
-from kernel_server.errors import AlreadyExists
 from kernel_server.handlers import Handlers
+from kernel_server.listening import host_port, listening_failed
 from kernel_server.rest.calls import Calls
 from kernel_server.rest.face import Face
 from kernel_server.security.tokens import Token
@@ -24,18 +23,6 @@ _BACKLOG = 1024
 """Connections that may wait to be accepted: a load generator opens hundreds at once."""
 
 _http_log = logging.getLogger(f"{__package__}.http")
-
-
-class AddressInUse(AlreadyExists):
-    """Something else listens at ``host``:``port``."""
-
-    def __init__(self, host: str, port: int) -> None:
-        super().__init__(
-            f"Cannot listen on {host}:{port}: it is in use by another process. Stop what listens there, "
-            "or give --rest_api_port=auto to let the system choose a port."
-        )
-        self.host = host
-        self.port = port
 
 
 class RestServer:
@@ -73,7 +60,7 @@ class RestServer:
         self._listener: asyncio.Server | None = None
 
     async def start(self) -> int:
-        """Listen, and return the bound port. Raises :class:`AddressInUse`."""
+        """Listen, and return the bound port. Raises the errors of :mod:`kernel_server.listening`."""
         loop = asyncio.get_running_loop()
         _http_log.addFilter(_is_worth_a_traceback)
         self._protocols = web.Server(
@@ -88,9 +75,7 @@ class RestServer:
                 self._protocols, self._host, self._port, backlog=_BACKLOG
             )
         except OSError as error:
-            if error.errno != errno.EADDRINUSE:
-                raise
-            raise AddressInUse(self._host, self._port) from error
+            raise listening_failed("rest_api_port", host_port(self._host, self._port), error) from error
         port: int = self._listener.sockets[0].getsockname()[1]
         return port
 

@@ -8,20 +8,11 @@ import ssl
 from collections.abc import Callable
 from pathlib import Path
 
-from kernel_server.errors import AlreadyExists, InvalidArgument
+from kernel_server.errors import InvalidArgument
+from kernel_server.listening import AddressInUse, host_port, listening_failed
 
 LONGEST_SOCKET_PATH = 107
 """Bytes that the operating system allows a Unix socket's path."""
-
-
-class AddressInUse(AlreadyExists):
-    """Something else listens there."""
-
-    def __init__(self, flag: str, address: str) -> None:
-        super().__init__(
-            f"Cannot listen on {address}: it is in use by another process or not an address of this "
-            f"machine. Stop what listens there, or give --{flag}=auto to let the system choose a port."
-        )
 
 
 class SocketPathTooLong(InvalidArgument):
@@ -36,35 +27,36 @@ class SocketPathTooLong(InvalidArgument):
 Factory = Callable[[], asyncio.Protocol]
 """Makes the protocol of a new connection."""
 
+FLAG = "grpc_socket_path"
 _BACKLOG = 1024
 
 
 async def listen_tcp(connect: Factory, host: str, port: int, tls: ssl.SSLContext | None) -> asyncio.Server:
-    """Listen on a TCP port, 0 meaning any free one. Raises :class:`AddressInUse`."""
+    """Listen on a TCP port, 0 meaning any free one. Raises the errors of :mod:`kernel_server.listening`."""
     loop = asyncio.get_running_loop()
     try:
         return await loop.create_server(connect, host, port, ssl=tls, backlog=_BACKLOG)
     except OSError as error:
-        raise AddressInUse("port", f"{host}:{port}") from error
+        raise listening_failed("port", host_port(host, port), error) from error
 
 
 async def listen_unix(connect: Factory, path: Path, tls: ssl.SSLContext | None) -> asyncio.Server:
     """Listen on a Unix socket with an absolute path.
 
-    A socket that a dead process left behind is replaced. Raises :class:`AddressInUse` when a live
-    one listens there, or :class:`SocketPathTooLong`.
+    A socket that a dead process left behind is replaced. Raises ``AddressInUse`` when a live one
+    listens there, ``CannotListen`` or :class:`SocketPathTooLong`.
     """
     if len(str(path).encode()) > LONGEST_SOCKET_PATH:
         raise SocketPathTooLong(path)
     if path.is_socket():
         if _answers(path):
-            raise AddressInUse("grpc_socket_path", f"unix:{path}")
+            raise AddressInUse(FLAG, f"unix:{path}")
         path.unlink()
     loop = asyncio.get_running_loop()
     try:
         return await loop.create_unix_server(connect, str(path), ssl=tls, backlog=_BACKLOG)
     except OSError as error:
-        raise AddressInUse("grpc_socket_path", f"unix:{path}") from error
+        raise listening_failed(FLAG, f"unix:{path}", error) from error
 
 
 def _answers(path: Path) -> bool:

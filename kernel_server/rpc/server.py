@@ -11,6 +11,7 @@ from tensorflow_serving.apis import model_service_pb2, prediction_service_pb2  #
 
 from kernel_server.handlers import Handlers
 from kernel_server.http2.connection import Connection
+from kernel_server.listening import host_port
 from kernel_server.process import ServerProcess
 from kernel_server.rpc import (
     control_service,
@@ -64,28 +65,32 @@ class GrpcServer:
         )
         self._connections: set[Connection] = set()
         self._listeners: list[asyncio.Server] = []
+        self._socket: Path | None = None
 
     async def start(
         self, port: int | None, socket_path: Path | None, tls: ssl.SSLContext | None = None
     ) -> tuple[str | None, Path | None]:
         """Open the given addresses and serve; a port of 0 is chosen by the system.
 
-        Returns the TCP address and the socket path listened on. Raises the errors of ``rpc.addresses``.
+        Returns the TCP address and the absolute path of the socket. Raises the errors of ``rpc.addresses``.
         """
         address = path = None
         if port is not None:
             listener = await listen_tcp(self._connect, self._host, port, tls)
             self._listeners.append(listener)
-            address = f"{self._host}:{listener.sockets[0].getsockname()[1]}"
+            address = host_port(self._host, listener.sockets[0].getsockname()[1])
         if socket_path is not None:
-            path = socket_path
+            path = socket_path.absolute()
             self._listeners.append(await listen_unix(self._connect, path, tls))
+            self._socket = path
         return address, path
 
     async def stop(self, grace_seconds: float) -> None:
         """Close the addresses; calls in progress get ``grace_seconds`` to end."""
         for listener in self._listeners:
             listener.close()
+        if self._socket is not None:
+            self._socket.unlink(missing_ok=True)
         for connection in list(self._connections):
             connection.leave()
         left = [connection.closed for connection in self._connections]

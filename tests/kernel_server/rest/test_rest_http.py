@@ -8,7 +8,8 @@ import httpx
 import pytest
 from small_models import Serving, Start, until
 
-from kernel_server.rest.server import AddressInUse, RestServer
+from kernel_server.listening import AddressInUse
+from kernel_server.rest.server import RestServer
 
 PREDICT = "/v1/models/half:predict"
 ONE = json.dumps({"instances": [1]}).encode()
