@@ -8,75 +8,124 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import pytest
+from support.servers import until
 
 playwright = pytest.importorskip("playwright.sync_api")
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+SECONDS = 120
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+READY = "window.jupyterapp?.shell?.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'"
+ENDED = """() => {
+  const panel = window.jupyterapp.shell.currentWidget;
+  const cells = panel.content.widgets.filter(cell => cell.model.type === 'code');
+  const failed = cells.some(c => c.model.outputs.toJSON().some(output => output.output_type === 'error'));
+  return panel.sessionContext.session.kernel.status === 'idle'
+    && (failed || cells.every(cell => cell.model.executionCount));
+}"""
 ERRORS = """() => {
   const cells = window.jupyterapp.shell.currentWidget.content.widgets.filter(c => c.model.type === 'code');
   const shown = [...document.querySelectorAll('.jp-OutputArea-output')].map(n => n.innerText).join(' ');
   return cells.flatMap(c => c.model.outputs.toJSON()).filter(o => o.output_type === 'error')
     .map(o => `${o.ename}: ${o.evalue}`).concat(shown.match(/Error displaying widget|Loading widget/g) ?? []);
 }"""
-IDLE = """() => {
-  const panel = window.jupyterapp?.shell?.currentWidget;
-  return panel?.sessionContext?.session?.kernel?.status === 'idle'
-    && panel.content.widgets.every(c => c.model.type !== 'code' || c.model.executionCount);
+IN_KERNEL = """async code => {
+  const future = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.requestExecute({ code });
+  let printed = '';
+  future.onIOPub = message => { printed += message.content.text ?? message.content.evalue ?? ''; };
+  await future.done;
+  return printed.trim();
 }"""
-KERNEL_READY = "window.jupyterapp?.shell?.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'"
 
 
 class Lab:
     """One running JupyterLab and one browser."""
 
-    def __init__(self, folder: Path, base: str, token: str, browser: Any) -> None:
+    def __init__(self, folder: Path, address: str, token: str, browser: Any) -> None:
         self.folder = folder
-        self._base, self._token, self._browser = base, token, browser
+        self._address, self._token, self._browser = address, token, browser
 
-    def run(self, name: str, *cells: str, theme: str = "JupyterLab Light", seconds: float = 90) -> Any:
-        """Opens a notebook of these cells, runs all of it, and returns the page, free of errors."""
-        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
-        notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
-        nbformat.write(notebook, self.folder / f"{name}.ipynb")
+    def open(self, name: str, *cells: str) -> Notebook:
+        """A new notebook of these cells on a page of its own, all of it run without an error."""
+        content = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+        content.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
+        path = self.folder / f"{name}.ipynb"
+        nbformat.write(content, path)
         page = self._browser.new_page(viewport={"width": 1180, "height": 1100})
-        page.set_default_timeout(seconds * 1000)
-        page.complaints = []
-        page.on("pageerror", lambda error: page.complaints.append(str(error)))
-        page.goto(f"{self._base}/lab/tree/{name}.ipynb?token={self._token}&reset")
-        page.wait_for_function(KERNEL_READY)
-        page.evaluate(f"window.jupyterapp.commands.execute('apputils:change-theme', {{theme: '{theme}'}})")
-        page.evaluate("void window.jupyterapp.commands.execute('notebook:run-all-cells')")
-        page.wait_for_function(IDLE)
-        assert page.evaluate(ERRORS) == []
-        return page
+        page.set_default_timeout(SECONDS * 1000)
+        page.goto(f"{self._address}/lab/tree/{path.name}?token={self._token}&reset")
+        page.wait_for_function(READY)
+        notebook = Notebook(page, path)
+        notebook.run_all()
+        return notebook
 
-    def saved(self, page: Any, name: str) -> Any:
-        """The notebook as it is on disk after a save."""
-        page.evaluate("window.jupyterapp.commands.execute('docmanager:save')")
-        return nbformat.read(self.folder / f"{name}.ipynb", as_version=4)
+
+class Notebook:
+    """One notebook on one page of the browser."""
+
+    def __init__(self, page: Any, path: Path) -> None:
+        self.page = page
+        self._path = path
+        self.complaints: list[str] = []
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+
+    def run_all(self) -> None:
+        """Runs every cell; none may end in an error."""
+        self.command("notebook:clear-all-cell-outputs")
+        self.command("notebook:run-all-cells")
+        self.page.wait_for_function(ENDED)
+        assert self.page.evaluate(ERRORS) == []
+
+    def command(self, name: str, **arguments: str) -> None:
+        """Runs one of JupyterLab's commands and does not wait for its end."""
+        self.page.evaluate(
+            "([name, options]) => void window.jupyterapp.commands.execute(name, options)", [name, arguments]
+        )
+
+    def python(self, code: str) -> str:
+        """Runs code in the kernel, beside the cells; what it prints."""
+        return str(self.page.evaluate(IN_KERNEL, code))
+
+    def saved(self) -> Any:
+        """The notebook as a save leaves it on disk."""
+        self.page.evaluate("window.jupyterapp.commands.execute('docmanager:save')")
+        return nbformat.read(self._path, as_version=4)
 
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """JupyterLab on a free port of the loopback device, with throw-away settings and a random token."""
-    if CHROMIUM is None:
-        pytest.skip("no Chromium on this machine")
-    home, folder, token = tmp_path_factory.mktemp("home"), tmp_path_factory.mktemp("notebooks"), secrets.token_hex(16)
-    names = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR", "WORKBENCH_HOME")
-    own = {name: str(home / name.lower()) for name in names} | {"JUPYTERLAB_SETTINGS_DIR": str(home / "settings")}
+    """JupyterLab on a free loopback port, with a random token and settings that nobody else has."""
+    program = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if program is None:
+        pytest.skip(f"needs one of {', '.join(BROWSERS)}")
+    home, folder = tmp_path_factory.mktemp("lab"), tmp_path_factory.mktemp("notebooks")
+    token, port = secrets.token_hex(16), _free_port()
+    server = _start(home, folder, token, port)
+    address = f"http://127.0.0.1:{port}"
+    try:
+        until(lambda: _answers(f"{address}/api?token={token}"), "JupyterLab answers")
+        with playwright.sync_playwright() as driver:
+            browser = driver.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
+            yield Lab(folder, address, token, browser)
+            browser.close()
+    finally:
+        server.terminate()
+        server.wait(SECONDS)
+
+
+def _start(home: Path, folder: Path, token: str, port: int) -> subprocess.Popen[bytes]:
     _without_news(home / "settings")
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--expose-app-in-browser"]
-    options = [
+    names = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR", "WORKBENCH_HOME")
+    places = {name: str(home / name.lower()) for name in names}
+    places["JUPYTERLAB_SETTINGS_DIR"] = str(home / "settings")
+    command = [
+        *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--expose-app-in-browser"),
         "--ServerApp.ip=127.0.0.1",
         f"--ServerApp.port={port}",
         "--ServerApp.port_retries=0",
@@ -84,18 +133,8 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         f"--ServerApp.root_dir={folder}",
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
     ]
-    base = f"http://127.0.0.1:{port}"
     with (home / "lab.log").open("wb") as log:
-        server = subprocess.Popen([*command, *options], env=os.environ | own, stdout=log, stderr=log)
-    try:
-        _until(lambda: _answers(f"{base}/api?token={token}"), 60)
-        with playwright.sync_playwright() as driver:
-            browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-            yield Lab(folder, base, token, browser)
-            browser.close()
-    finally:
-        server.terminate()
-        server.wait(30)
+        return subprocess.Popen(command, env=os.environ | places, stdout=log, stderr=subprocess.STDOUT)
 
 
 def _without_news(settings: Path) -> None:
@@ -105,11 +144,9 @@ def _without_news(settings: Path) -> None:
     (plugin / "notification.jupyterlab-settings").write_text('{"fetchNews": "false"}')
 
 
-def _until(condition: Callable[[], bool], seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "JupyterLab did not start in time"
-        time.sleep(0.2)
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
 
 
 def _answers(url: str) -> bool:

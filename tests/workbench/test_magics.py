@@ -30,7 +30,9 @@ def shell() -> Iterator[InteractiveShell]:
 @pytest.fixture
 def served(shell: InteractiveShell, copy_of_affine: Callable[..., Path]) -> Iterator[Server]:
     shell.user_ns["folder"] = str(copy_of_affine(1))
-    server = shell.run_line_magic("serve", shell.var_expand("start $folder --name magic --max-batch-size 7 --device cpu"))
+    server = shell.run_line_magic(
+        "serve", shell.var_expand("start $folder --name magic --max-batch-size 7 --device cpu")
+    )
     yield server
     server.stop()
 
@@ -75,7 +77,9 @@ def test_a_wrong_line_says_what_is_wrong_and_how_to_write_it(
     assert complaint in str(caught.value)
 
 
-def test_help_is_printed_and_ends_nothing(shell: InteractiveShell, capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_is_printed_and_ends_nothing(
+    shell: InteractiveShell, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run(shell, "start --help") is None
     assert "--batch-timeout-micros" in capsys.readouterr().out
     page = shell.object_inspect("%serve")["docstring"]

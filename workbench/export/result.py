@@ -11,7 +11,9 @@ from typing import Any
 
 from workbench.export.signatures import obstacle_to_batching
 from workbench.metadata import Signature, TensorInfo
+from workbench.tables import Row, html_table
 
+_COLUMNS = ("Signature", "Inputs", "Outputs", "Batching")
 _TEMPLATE = Template((Path(__file__).parents[1] / "templates" / "exported_model.html").read_text())
 
 
@@ -57,7 +59,7 @@ class ExportedModel:
             version=self.version,
             path=escape(str(self.path)),
             warmup=f" · warm-up requests: {self.warmup_records}" if self.warmup_records else "",
-            rows="".join(map(_row, self.signatures)),
+            signatures=html_table("Signatures", _COLUMNS, map(_row, self.signatures)),
         )
 
 
@@ -66,11 +68,9 @@ def _batching(signature: Signature) -> str:
     return "batchable" if obstacle is None else f"not batchable: {obstacle}"
 
 
-def _row(signature: Signature) -> str:
-    cells = (_lines(signature.inputs), _lines(signature.outputs), escape(_batching(signature)))
-    columns = "".join(f"<td>{cell}</td>" for cell in cells)
-    return f'<tr><th scope="row">{escape(signature.name)}</th>{columns}</tr>'
+def _row(signature: Signature) -> Row:
+    return signature.name, _listed(signature.inputs), _listed(signature.outputs), _batching(signature)
 
 
-def _lines(tensors: Mapping[str, TensorInfo]) -> str:
-    return "<br>".join(f"<code>{escape(f'{name}: {info}')}</code>" for name, info in tensors.items())
+def _listed(tensors: Mapping[str, TensorInfo]) -> str:
+    return ", ".join(f"{name}: {info}" for name, info in tensors.items())

@@ -60,7 +60,9 @@ class BatchingPane(Pane):
 
     def draw(self) -> None:  # noqa: D102
         snapshot: Snapshot | None = self.session.snapshot
-        if snapshot is not None:
+        if snapshot is None:
+            self.in_force, self.knobs.in_force = None, {}
+        else:
             self._take_up(snapshot.batching)
             self.trend.add(snapshot)
             self.live.reading = self.trend.reading()
@@ -71,8 +73,12 @@ class BatchingPane(Pane):
         self.generation.value = _generation(self.in_force, self.knobs.edited)
 
     def _take_up(self, state: BatchingState) -> None:
-        """Shows what is in force, unless that would wipe out what the user is about to apply."""
-        if state == self.in_force:
+        """Shows what is in force, unless that would wipe out what the user is about to apply.
+
+        A look that began before a change arrives after it; it is older and does not count.
+        """
+        known = self.in_force
+        if known is not None and known.model == state.model and known.generation >= state.generation:
             return
         edited, values = self.knobs.edited, from_state(state)
         self.in_force = state

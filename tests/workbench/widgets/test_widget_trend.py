@@ -83,7 +83,10 @@ def test_a_new_generation_or_process_begins_a_new_window(change: str) -> None:
     trend = Trend()
     trend.add(snapshot(5.0, (0, 0, 0, 0, 0)))
     trend.add(snapshot(6.0, (9, 0, 0, 0, 0)))
-    new = {"generation": snapshot(7.0, (9, 0, 0, 0, 0), generation=2), "restart": snapshot(0.1, (0, 0, 0, 0, 0))}
+    new = {
+        "generation": snapshot(7.0, (9, 0, 0, 0, 0), generation=2),
+        "restart": snapshot(0.1, (0, 0, 0, 0, 0)),
+    }
     trend.add(new[change])
     assert trend.reading()["mean_batch"] is None
 
