@@ -7,14 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from kernel_server.batching.queue import BatchQueue
-from kernel_server.batching.scheduler import BatchScheduler
 from kernel_server.core.handle import ServableHandle
-from kernel_server.core.servable import Array, Servable, ServableId
+from kernel_server.core.servable import Array
 from kernel_server.core.signature import Signature
 from kernel_server.errors import ServingError
 from kernel_server.handlers.inputs import arrange, check_filter, with_declared_shapes
-from kernel_server.handlers.model_spec import ModelSpec
-from kernel_server.handlers.models import Models
+from kernel_server.handlers.planned import PlannedHandler
 from kernel_server.handlers.signatures import predict_signature
 from kernel_server.monitoring.timing import TimingRecord
 
@@ -31,19 +29,11 @@ class PredictPlan:
         self.queue = queue
 
 
-class PredictHandler:
-    """Answers Predict; :meth:`open` the model, then :meth:`run` with the decoded inputs."""
+class PredictHandler(PlannedHandler[tuple[str, tuple[str, ...]], PredictPlan]):
+    """Answers Predict; :meth:`open` the model, then :meth:`run` with the decoded inputs.
 
-    def __init__(self, models: Models, scheduler: BatchScheduler, *, check_method_name: bool = False) -> None:
-        self._models = models
-        self._scheduler = scheduler
-        self._check_method_name = check_method_name
-        self._plans: dict[Servable, dict[tuple[str, tuple[str, ...]], PredictPlan]] = {}
-        self._servables: dict[ServableId, Servable] = {}
-
-    def open(self, spec: ModelSpec) -> ServableHandle:
-        """Borrow the version that answers ``spec``; see :meth:`Models.open`."""
-        return self._models.open(spec)
+    A plan belongs to a signature with an output filter.
+    """
 
     def start(
         self,
@@ -60,7 +50,7 @@ class PredictHandler:
         Returns what to call when the caller gives up; ``done`` is told all the same. ``handle`` must stay
         borrowed until then. Raises, and does not tell ``done``, when the request is refused at once.
         """
-        plan = self._plan(handle, signature_name, tuple(output_filter))
+        plan = self._plan(handle, (signature_name, tuple(output_filter)))
         arrays = arrange(plan.signature, inputs)
 
         def finish(outcome: Sequence[Array] | ServingError) -> None:
@@ -101,27 +91,9 @@ class PredictHandler:
             raise outcome
         return outcome
 
-    def forget(self, servable_id: ServableId) -> None:
-        """Drop the queues of a version that has been unloaded."""
-        servable = self._servables.pop(servable_id, None)
-        if servable is not None:
-            for plan in self._plans.pop(servable).values():
-                self._scheduler.remove_queue(plan.queue)
-
-    def _plan(self, handle: ServableHandle, signature: str, output_filter: tuple[str, ...]) -> PredictPlan:
-        plans = self._plans.get(handle.servable)
-        if plans is None:
-            plans = self._plans[handle.servable] = {}
-            self._servables[handle.id] = handle.servable
-        plan = plans.get((signature, output_filter))
-        if plan is None:
-            plan = plans[signature, output_filter] = self._make_plan(handle, signature, output_filter)
-        return plan
-
-    def _make_plan(
-        self, handle: ServableHandle, signature_name: str, output_filter: tuple[str, ...]
-    ) -> PredictPlan:
-        signature = predict_signature(handle.servable, signature_name, self._check_method_name)
+    def _make_plan(self, handle: ServableHandle, kind: tuple[str, tuple[str, ...]]) -> PredictPlan:
+        name, output_filter = kind
+        signature = predict_signature(handle.servable, name, self._check_method_name)
         check_filter(signature, output_filter)
         outputs = output_filter or tuple(signature.outputs)
         runner = handle.servable.runner(signature.name, outputs)

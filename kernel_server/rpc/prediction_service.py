@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
 from time import perf_counter
 
 from tensorflow_serving.apis import get_model_metadata_pb2, predict_pb2
@@ -14,9 +13,10 @@ from kernel_server.handlers import Handlers
 from kernel_server.monitoring.timing import TimingRecord
 from kernel_server.rpc.call import Call
 from kernel_server.rpc.methods import Methods, parse, unary
-from kernel_server.rpc.model_specs import from_proto
+from kernel_server.rpc.model_specs import encode_spec, from_proto
 from kernel_server.rpc.signature_defs import signature_def_map
-from kernel_server.rpc.tensors import decode_tensor, delimited, encode_tensor, varint
+from kernel_server.rpc.tensors import decode_tensor, encode_tensor
+from kernel_server.wire_format import delimited, text_field
 
 SERVICE = "tensorflow.serving.PredictionService"
 
@@ -90,18 +90,7 @@ def _encode_reply(
 ) -> bytes:
     """A PredictResponse: map entries of ``outputs`` (field 1), then the spec (field 2)."""
     entries = [
-        delimited(1, _text_field(1, name) + delimited(2, encode_tensor(array, as_content)))
+        delimited(1, text_field(1, name) + delimited(2, encode_tensor(array, as_content)))
         for name, array in outputs.items()
     ]
-    return b"".join(entries) + _encode_spec(servable.name, servable.version, signature)
-
-
-@lru_cache(maxsize=1024)
-def _encode_spec(name: str, version: int, signature: str) -> bytes:
-    wrapped = b"\x08" + varint(version) if version else b""
-    return delimited(2, _text_field(1, name) + delimited(2, wrapped) + _text_field(3, signature))
-
-
-@lru_cache(maxsize=1024)
-def _text_field(field: int, text: str) -> bytes:
-    return delimited(field, text.encode())
+    return b"".join(entries) + encode_spec(2, servable.name, servable.version, signature)

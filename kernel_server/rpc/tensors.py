@@ -17,6 +17,7 @@ from tensorflow.core.framework import tensor_pb2
 from kernel_server.core.dtypes import DataType
 from kernel_server.core.servable import Array
 from kernel_server.errors import InvalidArgument
+from kernel_server.wire_format import delimited, varint
 
 LARGEST_FILLED_BYTES = 64 << 20
 """Most memory that a few values may be repeated to fill; a tensor sent in full has no such limit."""
@@ -43,7 +44,6 @@ _MEMORY_IS_PACKED = frozenset((DataType.FLOAT, DataType.DOUBLE, DataType.COMPLEX
 _SIXTEEN_BIT = frozenset((DataType.HALF, DataType.BFLOAT16))
 _DTYPES = {int(member): member.numpy for member in _TYPED_FIELDS}
 _TENSOR_CONTENT = 4
-_SMALL = [bytes([number]) for number in range(128)]
 
 
 class MalformedTensor(InvalidArgument):
@@ -151,20 +151,3 @@ def _memory(array: Array) -> bytes:
 
 def _as_bytes(text: object) -> bytes:
     return text if isinstance(text, bytes) else str(text).encode()
-
-
-def varint(number: int) -> bytes:
-    """A non-negative number in protobuf's variable-length encoding."""
-    if number < 128:
-        return _SMALL[number]
-    encoded = bytearray()
-    while number > 127:
-        encoded.append(number & 127 | 128)
-        number >>= 7
-    encoded.append(number)
-    return bytes(encoded)
-
-
-def delimited(field: int, payload: bytes) -> bytes:
-    """A length-delimited protobuf field."""
-    return varint(field << 3 | 2) + varint(len(payload)) + payload

@@ -15,10 +15,9 @@ from kernel_server.rpc.tensors import (
     LARGEST_FILLED_BYTES,
     MalformedTensor,
     decode_tensor,
-    delimited,
     encode_tensor,
-    varint,
 )
+from kernel_server.wire_format import delimited, varint
 
 SHAPES = [(), (1,), (3,), (2, 3), (0,), (2, 0, 3), (1, 1, 1, 2)]
 KINDS = [kind for kind in DataType if kind is not DataType.INVALID]
