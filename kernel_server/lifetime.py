@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import psutil
 
+from kernel_server.errors import NotFound
+
 _LOOK_SECONDS = 0.25
 _SAME_START = 0.05
 """Start times of one process read on two occasions differ by less than this."""
@@ -23,8 +25,11 @@ class ProcessId:
 
     @classmethod
     def of(cls, pid: int) -> ProcessId:
-        """The process that has ``pid`` now; raises ``psutil.NoSuchProcess``."""
-        return cls(pid, psutil.Process(pid).create_time())
+        """The process that has ``pid`` now; raises ``NotFound``."""
+        try:
+            return cls(pid, psutil.Process(pid).create_time())
+        except psutil.NoSuchProcess as error:
+            raise NotFound(f"There is no process {pid}: it may have ended already") from error
 
     def alive(self) -> bool:
         """Whether that very process still runs; one that only waits to be reaped does not."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -43,3 +45,11 @@ def server(models: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) ->
 def client(server: Server) -> Client:
     """The stock stubs, connected to the shared server."""
     return Client(server.channel())
+
+
+@pytest.fixture
+def owner() -> Iterator[subprocess.Popen[bytes]]:
+    """A process to own servers, which does nothing until it is killed."""
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        yield process
+        process.kill()
