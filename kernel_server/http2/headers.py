@@ -5,17 +5,44 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from hpack import Decoder
-from hpack.exceptions import HPACKError
+from hpack.exceptions import HPACKError, OversizedHeaderListError
 
 from kernel_server.http2.frames import ConnectionFault, ErrorCode
 
-LARGEST_HEADER_LIST = 64 << 10
-"""Bytes that the headers of one request may take."""
+LARGEST_HEADER_LIST = 16 << 10
+"""Bytes that the headers of one request may take: the limit of grpcio's servers."""
 
 _MOST_REMEMBERED = 256
+_LONGEST_REMEMBERED = 2048
+_MOST_PARTS = 32
+_PSEUDO = frozenset({b":method", b":scheme", b":authority", b":path"})
+_FORBIDDEN = frozenset({b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade"})
 _STATUS_200 = b"\x88"
 
 Headers = Mapping[bytes, bytes]
+
+
+class HeaderBlock:
+    """A header block that comes in several frames."""
+
+    def __init__(self, flags: int, stream: int, begin: bytes) -> None:
+        self.flags = flags
+        self.stream = stream
+        self._parts = [begin]
+
+    def add(self, part: bytes) -> None:
+        """The next frame's share; raises :class:`ConnectionFault` when they become too many."""
+        self._parts.append(part)
+        if len(self._parts) > _MOST_PARTS or sum(map(len, self._parts)) > LARGEST_HEADER_LIST:
+            raise ConnectionFault(
+                ErrorCode.ENHANCE_YOUR_CALM,
+                f"headers above {LARGEST_HEADER_LIST} bytes or {_MOST_PARTS} frames",
+            )
+
+    @property
+    def whole(self) -> bytes:
+        """The block so far."""
+        return b"".join(self._parts)
 
 
 class HeaderReader:
@@ -36,17 +63,38 @@ class HeaderReader:
         return self._decode(block) if known is None else known
 
     def _decode(self, block: bytes) -> Headers:
-        table = self._decoder.header_table
-        before = list(table.dynamic_entries)
+        before = self._table()
         try:
-            headers = dict(self._decoder.decode(block, raw=True))
+            headers = _checked(self._decoder.decode(block, raw=True))
+        except OversizedHeaderListError as error:
+            raise ConnectionFault(ErrorCode.ENHANCE_YOUR_CALM, f"too many headers: {error}") from error
         except HPACKError as error:
             raise ConnectionFault(ErrorCode.COMPRESSION_ERROR, f"unreadable headers: {error}") from error
-        if before != list(table.dynamic_entries) or len(self._known) >= _MOST_REMEMBERED:
+        if before != self._table() or len(self._known) >= _MOST_REMEMBERED:
             self._known.clear()
-        else:
+        elif len(block) <= _LONGEST_REMEMBERED:
             self._known[block] = headers
         return headers
+
+    def _table(self) -> tuple[int, list[tuple[bytes, bytes]]]:
+        table = self._decoder.header_table
+        return table.maxsize, list(table.dynamic_entries)
+
+
+def _checked(fields: Iterable[tuple[bytes, bytes]]) -> Headers:
+    """The fields by name; those that HTTP/2 forbids are a fault (RFC 9113, sections 8.2 and 8.3)."""
+    headers: dict[bytes, bytes] = {}
+    regular = False
+    for name, value in fields:
+        if name.startswith(b":"):
+            allowed = name in _PSEUDO and name not in headers and not regular
+        else:
+            regular = True
+            allowed = name not in _FORBIDDEN and name == name.lower()
+        if not allowed:
+            raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, f"the header {name!r} is not allowed there")
+        headers[name] = value
+    return headers
 
 
 def write_headers(fields: Iterable[tuple[bytes, bytes]], *, with_status: bool = False) -> bytes:

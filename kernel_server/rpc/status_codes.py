@@ -20,7 +20,7 @@ def status_number(error: ServingError) -> int:
 
 def status_message(error: ServingError) -> str:
     """The message of ``error``, cut to what fits into a gRPC header."""
-    encoded = error.message.encode()
+    encoded = error.message.encode(errors="replace")
     if len(encoded) <= LONGEST_MESSAGE:
-        return error.message
+        return encoded.decode()
     return encoded[: LONGEST_MESSAGE - len(_CUT_MARK)].decode(errors="ignore") + _CUT_MARK
