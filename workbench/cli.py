@@ -71,12 +71,13 @@ def demo(
     ] = Path("serving-demo"),
 ) -> None:
     """Open the tutorial in JupyterLab; further options go to ``jupyter lab``."""
-    from workbench.demo import open_in_lab, run_in_terminal
+    from workbench.demo import RESULTS, open_in_lab, run_in_terminal, tutorial
 
     if not headless:
-        raise typer.Exit(open_in_lab(directory, context.args))
-    for path in run_in_terminal(directory):
-        typer.echo(path)
+        raise typer.Exit(open_in_lab(tutorial(), directory, context.args))
+    run_in_terminal(tutorial(), directory)
+    for name in RESULTS:
+        typer.echo(directory / name)
 
 
 def main() -> None:

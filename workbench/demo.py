@@ -6,96 +6,95 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from workbench.errors import WorkbenchError
 
-TUTORIAL = "01_serve_and_tune.ipynb"
 RESULTS = ("curve.png", "curve.csv")
+"""The files that the tutorial leaves in its folder."""
+
 _CELL_SECONDS = 300
+_WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
 class DemoFailed(WorkbenchError):
-    """A cell of the tutorial raised, or a package that the demo needs is missing."""
+    """A cell of the notebook raised, its kernel died, or a package that the demo needs is missing."""
 
 
-def open_in_lab(directory: Path, options: Sequence[str]) -> int:
-    """Copy the tutorial to ``directory`` and open it in JupyterLab; return JupyterLab's exit status.
+def tutorial() -> Path:
+    """The tutorial as it was shipped: inside the installed package, or beside it in a checkout."""
+    package = Path(__file__).parent
+    installed = package / "notebooks"
+    return (installed if installed.is_dir() else package.parent / "notebooks") / "01_serve_and_tune.ipynb"
 
-    ``options`` go to ``jupyter lab``. A tutorial that is there already is opened as it is.
+
+def open_in_lab(notebook: Path, directory: Path, options: Sequence[str]) -> int:
+    """Copy ``notebook`` to ``directory`` and open it in JupyterLab; return JupyterLab's exit status.
+
+    ``options`` go to ``jupyter lab``. A copy that is there already is opened as it is.
     """
-    notebook = _place(directory)
-    command = [sys.executable, "-m", "jupyterlab", *options, str(notebook)]
+    directory.mkdir(parents=True, exist_ok=True)
+    copy = directory / notebook.name
+    if not copy.exists():
+        shutil.copyfile(notebook, copy)
+    command = [sys.executable, "-m", "jupyterlab", *options, str(copy)]
     try:
         return subprocess.call(command)
     except KeyboardInterrupt:
         return 0
 
 
-def run_in_terminal(directory: Path) -> list[Path]:
-    """Run the tutorial cell by cell, print what it prints, and return the files of the curve.
+def run_in_terminal(notebook: Path, directory: Path) -> None:
+    """Run ``notebook`` cell by cell in ``directory``, and print its headings and what its cells print.
 
-    Raises :class:`DemoFailed` with the cell's traceback.
+    Raises :class:`DemoFailed` with the traceback of the cell that failed.
     """
     try:
         import nbformat
         from nbclient import NotebookClient
-        from nbclient.exceptions import CellExecutionError
+        from nbclient.exceptions import CellControlSignal, DeadKernelError
     except ImportError as error:
         raise DemoFailed(
             f"The demo needs a package that is missing ({error.name}): pip install 'serving-workbench[demo]'"
         ) from error
-    notebook = nbformat.read(_place(directory), as_version=4)
+    content = nbformat.read(notebook, as_version=4)  # type: ignore[no-untyped-call]
+    directory.mkdir(parents=True, exist_ok=True)
+    folder = {"metadata": {"path": str(directory)}}
+    client = NotebookClient(content, timeout=_CELL_SECONDS, coalesce_streams=True, resources=folder)
     started = time.monotonic()
-    client = NotebookClient(
-        notebook,
-        timeout=_CELL_SECONDS,
-        resources={"metadata": {"path": str(directory)}},
-        on_cell_start=_print_heading,
-        on_cell_executed=_print_outputs,
-    )
     try:
-        client.execute()
-    except CellExecutionError as error:
+        # What cells write there arrives as their output too; the rest is chatter of the kernel.
+        with client.setup_kernel(stderr=subprocess.DEVNULL):
+            for index, cell in enumerate(content.cells):
+                _print(_headings(cell), indent="\n")
+                client.execute_cell(cell, index)
+                _print(_results(cell), indent="    ")
+    except (CellControlSignal, DeadKernelError) as error:
         raise DemoFailed(str(error)) from None
     print(f"\nDone in {time.monotonic() - started:.0f} s.")
-    return [directory / name for name in RESULTS]
 
 
-def _place(directory: Path) -> Path:
-    directory.mkdir(parents=True, exist_ok=True)
-    place = directory / TUTORIAL
-    if not place.exists():
-        shutil.copyfile(_tutorials() / TUTORIAL, place)
-    return place
+def _print(lines: Iterator[str], indent: str) -> None:
+    for line in lines:
+        print(f"{indent}{line}", flush=True)
 
 
-def _tutorials() -> Path:
-    """Where the tutorials are: inside the installed package, or beside it in a checkout."""
-    package = Path(__file__).parent
-    installed = package / "notebooks"
-    return installed if installed.is_dir() else package.parent / "notebooks"
-
-
-def _print_heading(cell: Any, cell_index: int) -> None:
+def _headings(cell: Any) -> Iterator[str]:
     if cell.cell_type == "markdown":
-        for line in cell.source.splitlines():
-            if line.startswith("#"):
-                print(f"\n{line.lstrip('# ')}")
+        yield from (line.lstrip("# ") for line in cell.source.splitlines() if line.startswith("#"))
 
 
-def _print_outputs(cell: Any, cell_index: int, execute_reply: Any) -> None:
+def _results(cell: Any) -> Iterator[str]:
     for output in cell.get("outputs", ()):
-        text = output.get("text") if output.output_type == "stream" else _plain(output)
-        if text and output.get("name") != "stderr":
-            print("   ", text.rstrip().replace("\n", "\n    "), flush=True)
+        if output.get("name") != "stderr":
+            yield from _text(output).splitlines()
 
 
-def _plain(output: Any) -> str:
-    data = output.get("data", {})
-    # A widget or a figure says nothing in plain text that a person would want to read.
-    if "application/vnd.jupyter.widget-view+json" in data or "image/png" in data:
-        return ""
-    return str(data.get("text/plain", ""))
+def _text(output: Any) -> str:
+    """What a terminal can show of an output; nothing of pictures and widgets."""
+    if output.output_type == "stream":
+        return str(output.text)
+    text = str(output.data.get("text/plain", ""))
+    return "" if text.startswith("<") or _WIDGET in output.data else text
