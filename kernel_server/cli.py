@@ -40,8 +40,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     settings = parse(argv)
     try:
         settings.validate()
-        # TensorFlow reads this when it is imported; its informational lines would bury the server's own.
+        # TensorFlow reads these when it is imported. Its informational lines would bury the server's own, and
+        # Keras, which a server never needs, would take a third of the time until the server is ready.
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+        os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
         # Imports TensorFlow, which --help and a refused configuration need not wait for.
         from kernel_server.app import run
 
