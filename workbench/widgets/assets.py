@@ -9,7 +9,7 @@ _FOLDER = Path(__file__).parent / "assets"
 
 def style() -> str:
     """The style sheet that all widgets share; loading it twice does no harm."""
-    return (_FOLDER / "style.css").read_text()
+    return "\n".join((_FOLDER / part).read_text() for part in ("theme.css", "panel.css", "charts.css"))
 
 
 def module(name: str) -> str:

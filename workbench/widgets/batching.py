@@ -58,7 +58,8 @@ class BatchingPane(Pane):
         self.knobs.values = self.knobs.in_force
         self.message.say("")
 
-    def draw(self) -> None:  # noqa: D102
+    def draw(self) -> None:
+        """Follows what is in force, and draws what it does."""
         snapshot: Snapshot | None = self.session.snapshot
         if snapshot is None:
             self.in_force, self.knobs.in_force = None, {}

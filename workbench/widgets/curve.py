@@ -119,7 +119,8 @@ class CurvePane(Pane):
         self.curves = []
         self.redraw()
 
-    def draw(self) -> None:  # noqa: D102
+    def draw(self) -> None:
+        """Draws the curves, the one that grows among them."""
         ready = self.session.snapshot is not None and not self.busy
         self.run_button.disabled = not ready
         self.cancel_button.disabled = not self.busy

@@ -74,7 +74,8 @@ class ExportPane(Pane):
         self.outcome.value = ""
         self.start_job(f"Exporting {name} …", write)
 
-    def draw(self) -> None:  # noqa: D102
+    def draw(self) -> None:
+        """Lets nobody export twice at a time, or nothing."""
         self.export_button.disabled = self.busy or self.model.value is None
         self.search_button.disabled = self.busy
 

@@ -69,10 +69,15 @@ class Panel(widgets.VBox):
             offer(self.model, models)
 
     def _ipython_display_(self) -> None:
-        """Shows the panel and keeps a place below it, which only the cell that runs now can have."""
+        """Shows the panel and keeps a place below it, which only the cell that runs now can have.
+
+        Where no widgets are shown, as on GitHub, the server's own table takes the panel's place.
+        """
         from IPython.display import HTML, display
 
-        display(self._repr_mimebundle_(), raw=True)
+        server = self.session.server
+        static = {} if server is None else {"text/html": server._repr_html_()}
+        display(self._repr_mimebundle_() | static, raw=True)
         self._figure = display(HTML(""), display_id=True)
 
 

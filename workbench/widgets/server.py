@@ -134,7 +134,8 @@ class ServerPane(Pane):
 
         self.start_job(f"Restarting {server.name} …", renew)
 
-    def draw(self) -> None:  # noqa: D102
+    def draw(self) -> None:
+        """Shows the form, or the dashboard of the server."""
         server: Server | None = self.session.server
         visible(self.setup, server is None)
         visible(self.dashboard, server is not None)

@@ -82,7 +82,8 @@ class VersionsPane(Pane):
         with self.reporting():
             actions[content["action"]](content["version"])
 
-    def draw(self) -> None:  # noqa: D102
+    def draw(self) -> None:
+        """Shows the versions and how far a swap is."""
         snapshot: Snapshot | None = self.session.snapshot
         statuses = () if snapshot is None else snapshot.versions
         self.table.rows = [_row(status, statuses) for status in statuses]
@@ -90,7 +91,7 @@ class VersionsPane(Pane):
         self.back_button.disabled = self.busy or snapshot is None or not _can_go_back(statuses)
         visible(self.swap, self.busy and self.target is not None)
         if self.target is not None:
-            self.progress.value, self.stage.value = _stage(self.target, statuses)
+            self.progress.value, self.stage.value = swap_stage(self.target, statuses)
 
 
 def _row(status: VersionStatus, statuses: tuple[VersionStatus, ...]) -> dict[str, Any]:
@@ -124,8 +125,8 @@ def _can_go_back(statuses: tuple[VersionStatus, ...]) -> bool:
     return live is not None and any(s.on_disk and not s.failed and s.version < live for s in statuses)
 
 
-def _stage(target: int, statuses: tuple[VersionStatus, ...]) -> tuple[int, str]:
-    """How far a swap is: loading, loaded, the others gone."""
+def swap_stage(target: int, statuses: tuple[VersionStatus, ...]) -> tuple[int, str]:
+    """How far the swap to ``target`` is, from 1 to 3, and in words."""
     state = next((status.state for status in statuses if status.version == target), "UNKNOWN")
     if state != "AVAILABLE":
         return 1, f"version {target} is loading; the present one answers meanwhile"

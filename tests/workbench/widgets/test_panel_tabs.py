@@ -11,8 +11,10 @@ import pytest
 from matplotlib.figure import Figure
 from support.servers import until
 
+from workbench.versions import VersionStatus
 from workbench.widgets import Panel
 from workbench.widgets.pane import Pane
+from workbench.widgets.versions import swap_stage
 
 SWAP_SECONDS = 60
 
@@ -74,6 +76,21 @@ def test_versions_are_swapped_loaded_unloaded_and_rolled_back(panel: Panel) -> N
     assert panel.versions_tab.back_button.disabled
     assert "Version 2 answers now" in press(panel, "make_live", 2)
     until(lambda: live(panel) == 2, "the panel shows the swap")
+
+
+@pytest.mark.parametrize(
+    ("states", "stage", "words"),
+    [
+        ({1: "AVAILABLE"}, 1, "version 2 is loading"),
+        ({1: "AVAILABLE", 2: "LOADING"}, 1, "version 2 is loading"),
+        ({1: "UNLOADING", 2: "AVAILABLE"}, 2, "version 1 finishes its last requests"),
+        ({1: "END", 2: "AVAILABLE"}, 3, "done"),
+    ],
+)
+def test_how_far_a_swap_is(states: dict[int, str], stage: int, words: str) -> None:
+    told = swap_stage(2, tuple(VersionStatus(version, state) for version, state in states.items()))
+    assert told[0] == stage
+    assert words in told[1]
 
 
 def test_a_version_that_does_not_load_is_explained_and_the_old_one_stays(panel: Panel) -> None:

@@ -25,72 +25,102 @@ function logTicks(low, high) {
   return ticks.filter((tick) => tick >= low * 0.999 && tick <= high * 1.001);
 }
 
-function scales(curves, quantiles, slo, width) {
+function scales(curves, quantiles, limit, width) {
   const points = curves.flatMap((curve) => curve.points);
-  const latencies = points.flatMap((point) => quantiles.map((name) => point[name])).concat(slo ?? []).filter((v) => v > 0);
+  const measured = points.flatMap((point) => quantiles.map((name) => point[name]));
+  const latencies = [...measured, limit].filter((ms) => ms > 0);
   const right = Math.max(...points.map((point) => point.rate), 1) * 1.06;
   const low = latencies.length ? Math.min(...latencies) / 1.35 : 1;
   const high = latencies.length ? Math.max(...latencies) * 1.35 : 100;
-  const plotWidth = width - MARGIN.left - MARGIN.right, plotHeight = HEIGHT - MARGIN.top - MARGIN.bottom;
+  const [wide, tall] = [width - MARGIN.left - MARGIN.right, HEIGHT - MARGIN.top - MARGIN.bottom];
   return {
-    right, low, high,
-    x: (rate) => MARGIN.left + (rate / right) * plotWidth,
-    y: (ms) => MARGIN.top + plotHeight * (1 - Math.log(ms / low) / Math.log(high / low)),
+    right,
+    low,
+    high,
+    x: (rate) => MARGIN.left + (rate / right) * wide,
+    y: (ms) => MARGIN.top + tall * (1 - Math.log(ms / low) / Math.log(high / low)),
   };
 }
 
 function axes(scale, width) {
-  const base = HEIGHT - MARGIN.bottom, end = width - MARGIN.right;
-  const vertical = niceSteps(scale.right, Math.max(Math.floor(width / 110), 2)).map((rate) => [
-    svg("line", { class: "swb-grid", x1: scale.x(rate), x2: scale.x(rate), y1: MARGIN.top, y2: base }),
-    svg("text", { x: scale.x(rate), y: base + 16, "text-anchor": "middle" }, short(rate)),
-  ]);
-  const horizontal = logTicks(scale.low, scale.high).map((ms) => [
-    svg("line", { class: "swb-grid", x1: MARGIN.left, x2: end, y1: scale.y(ms), y2: scale.y(ms) }),
-    svg("text", { x: MARGIN.left - 7, y: scale.y(ms) + 4, "text-anchor": "end" }, short(ms)),
-  ]);
+  const [base, end] = [HEIGHT - MARGIN.bottom, width - MARGIN.right];
   const middle = (MARGIN.top + base) / 2;
-  return svg("g", { "aria-hidden": "true" }, ...vertical.flat(), ...horizontal.flat(),
-    svg("line", { class: "swb-axis", x1: MARGIN.left, x2: end, y1: base, y2: base }),
-    svg("text", { x: (MARGIN.left + end) / 2, y: HEIGHT - 6, "text-anchor": "middle" }, "answered requests per second"),
-    svg("text", { x: 14, y: middle, "text-anchor": "middle", transform: `rotate(-90 14 ${middle})` }, "latency in ms (log)"));
+  const rates = niceSteps(scale.right, Math.max(Math.floor(width / 110), 2)).map((rate) => [
+    stroke("grid", scale.x(rate), MARGIN.top, scale.x(rate), base),
+    caption(short(rate), scale.x(rate), base + 16),
+  ]);
+  const latencies = logTicks(scale.low, scale.high).map((ms) => [
+    stroke("grid", MARGIN.left, scale.y(ms), end, scale.y(ms)),
+    caption(short(ms), MARGIN.left - 7, scale.y(ms) + 4, "end"),
+  ]);
+  return svg(
+    "g",
+    { "aria-hidden": "true" },
+    rates,
+    latencies,
+    stroke("axis", MARGIN.left, base, end, base),
+    caption("answered requests per second", (MARGIN.left + end) / 2, HEIGHT - 6),
+    caption("latency in ms (log)", 14, middle, "middle", { transform: `rotate(-90 14 ${middle})` }),
+  );
+}
+
+function limitLine(limit, scale, width) {
+  const [y, end] = [scale.y(limit), width - MARGIN.right];
+  return [
+    stroke("slo", MARGIN.left, y, end, y),
+    caption(`SLO ${short(limit)} ms`, end, y - 5, "end", { class: "swb-slo-name" }),
+  ];
 }
 
 function describe(curve, point, name) {
-  const value = (quantile) => `${quantile} ${short(point[quantile])} ms`;
-  return [`${curve.label}, ${point.load}`, `${short(point.rate)} answered/s`,
-    [name, ...["p50", "p95", "p99"].filter((other) => other !== name)].map(value).join(", "), point.verdict]
-    .filter(Boolean).join("\n");
+  const others = ["p50", "p95", "p99"].filter((other) => other !== name);
+  const latencies = [name, ...others].map((quantile) => `${quantile} ${short(point[quantile])} ms`);
+  const lines = [`${curve.label}, ${point.load}`, `${short(point.rate)} answered/s`, latencies.join(", ")];
+  return [...lines, point.verdict].filter(Boolean).join("\n");
+}
+
+function mark(curve, index, point, name, scale, tip) {
+  const [x, y] = [scale.x(point.rate), scale.y(point[name])];
+  const text = describe(curve, point, name);
+  const show = () => tip.show(x, y, text);
+  const attributes = {
+    class: "swb-point",
+    "data-hollow": !point.good,
+    tabindex: 0,
+    role: "img",
+    "aria-label": text.replaceAll("\n", ", "),
+    onfocus: show,
+    onblur: tip.hide,
+    onmouseenter: show,
+    onmouseleave: tip.hide,
+  };
+  return fill(MARKS[index % MARKS.length](x, y), attributes, []);
 }
 
 function series(curve, index, quantiles, scale, tip) {
   const drawn = quantiles.map((name) => {
     const points = curve.points.filter((point) => point[name] > 0);
-    const path = points.map((point) => `${scale.x(point.rate).toFixed(1)},${scale.y(point[name]).toFixed(1)}`).join(" ");
-    const marks = points.map((point) => {
-      const x = scale.x(point.rate), y = scale.y(point[name]);
-      return fill(MARKS[index % MARKS.length](x, y), {
-        class: "swb-point", "data-hollow": !point.good, tabindex: 0, role: "img",
-        "aria-label": describe(curve, point, name).replaceAll("\n", ", "),
-        onfocus: () => tip.show(x, y, describe(curve, point, name)), onblur: tip.hide,
-        onmouseenter: () => tip.show(x, y, describe(curve, point, name)), onmouseleave: tip.hide,
-      }, []);
-    });
-    return [svg("polyline", { class: "swb-series-line", points: path, "stroke-dasharray": DASH[name] }), ...marks];
+    const places = points.map(
+      (point) => `${scale.x(point.rate).toFixed(1)},${scale.y(point[name]).toFixed(1)}`,
+    );
+    const line = { class: "swb-series-line", points: places.join(" "), "stroke-dasharray": DASH[name] };
+    return [svg("polyline", line), points.map((point) => mark(curve, index, point, name, scale, tip))];
   });
-  return svg("g", { class: `swb-series-${index % 5}` }, ...drawn.flat());
+  return svg("g", { class: `swb-series-${index % 5}` }, drawn);
 }
 
 function legend(curves, quantiles) {
-  const sample = (dash) => svg("svg", { viewBox: "0 0 24 10", "aria-hidden": "true" },
-    svg("line", { class: "swb-series-line", x1: 0, x2: 24, y1: 5, y2: 5, "stroke-dasharray": dash }));
-  const mark = (index) => svg("svg", { viewBox: "0 0 24 10", "aria-hidden": "true" },
-    svg("line", { class: "swb-series-line", x1: 0, x2: 24, y1: 5, y2: 5 }),
-    fill(MARKS[index % MARKS.length](12, 5), { class: "swb-point" }, []));
-  return html("div", { class: "swb-legend" },
-    curves.map((curve, index) =>
-      html("span", {}, html("span", { class: `swb-series-${index % 5}`, style: "display: inline-flex" }, mark(index)), curve.label)),
-    quantiles.map((name) => html("span", {}, sample(DASH[name]), name)));
+  const sample = (dash, ...marks) => {
+    const line = stroke("series-line", 0, 5, 24, 5, { "stroke-dasharray": dash });
+    return svg("svg", { viewBox: "0 0 24 10", "aria-hidden": "true" }, line, marks);
+  };
+  const named = (curve, index) => {
+    const shape = fill(MARKS[index % MARKS.length](12, 5), { class: "swb-point" }, []);
+    const key = html("span", { class: `swb-key swb-series-${index % 5}` }, sample("none", shape));
+    return html("span", {}, key, curve.label);
+  };
+  const styles = quantiles.map((name) => html("span", {}, sample(DASH[name]), name));
+  return html("div", { class: "swb-legend" }, curves.map(named), styles);
 }
 
 function tooltip(root) {
@@ -111,25 +141,27 @@ function tooltip(root) {
 function render({ model, el }) {
   el.classList.add("swb");
   const root = html("div", { class: "swb-chart" });
-  const caption = html("div", {});
-  el.append(caption, root);
+  const key = html("div");
+  el.append(key, root);
   return redraw(model, root, ["curves", "slo_ms", "quantiles"], (width) => {
-    const curves = model.get("curves"), quantiles = model.get("quantiles"), slo = model.get("slo_ms");
-    const scale = scales(curves, quantiles, slo, width);
+    const [curves, quantiles, limit] = ["curves", "quantiles", "slo_ms"].map((trait) => model.get(trait));
+    const scale = scales(curves, quantiles, limit, width);
     const tip = tooltip(root);
     const nothing = curves.every((curve) => !curve.points.length);
-    const line = slo
-      ? [svg("line", { class: "swb-slo", x1: MARGIN.left, x2: width - MARGIN.right, y1: scale.y(slo), y2: scale.y(slo) }),
-        svg("text", { class: "swb-slo-name", x: width - MARGIN.right, y: scale.y(slo) - 5, "text-anchor": "end" }, `SLO ${short(slo)} ms`)]
-      : [];
-    caption.replaceChildren(legend(curves, nothing ? [] : quantiles));
+    const invitation = "Run a sweep: each point appears as soon as it is measured.";
+    const frame = { viewBox: `0 0 ${width} ${HEIGHT}`, height: HEIGHT, role: "group" };
+    key.replaceChildren(legend(curves, nothing ? [] : quantiles));
     root.replaceChildren(
-      svg("svg", { viewBox: `0 0 ${width} ${HEIGHT}`, height: HEIGHT, role: "group", "aria-label": model.get("summary") },
-        axes(scale, width), ...line,
-        ...curves.map((curve, index) => series(curve, index, quantiles, scale, tip)),
-        nothing ? svg("text", { class: "swb-empty", x: width / 2, y: HEIGHT / 2 - 10, "text-anchor": "middle" },
-          "Run a sweep: each point appears as soon as it is measured.") : null),
-      tip.box);
+      svg(
+        "svg",
+        { ...frame, "aria-label": model.get("summary") },
+        axes(scale, width),
+        limit ? limitLine(limit, scale, width) : null,
+        curves.map((curve, index) => series(curve, index, quantiles, scale, tip)),
+        nothing ? caption(invitation, width / 2, HEIGHT / 2 - 10) : null,
+      ),
+      tip.box,
+    );
   });
 }
 

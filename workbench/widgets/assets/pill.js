@@ -4,7 +4,9 @@ const STALE_AFTER_PERIODS = 6;
 
 function ageText(seconds) {
   if (seconds < 1.5) return "updated just now";
-  return seconds < 90 ? `updated ${Math.round(seconds)} s ago` : `updated ${Math.round(seconds / 60)} min ago`;
+  return seconds < 90
+    ? `updated ${Math.round(seconds)} s ago`
+    : `updated ${Math.round(seconds / 60)} min ago`;
 }
 
 function render({ model, el }) {
@@ -24,7 +26,9 @@ function render({ model, el }) {
     const seconds = (performance.now() - receivedAt) / 1000;
     const stale = model.get("state") !== "error" && seconds > STALE_AFTER_PERIODS * model.get("period");
     age.dataset.stale = stale;
-    age.textContent = model.get("updated") ? ageText(seconds) + (stale ? " – is the kernel running?" : "") : "";
+    age.textContent = model.get("updated")
+      ? ageText(seconds) + (stale ? " – is the kernel running?" : "")
+      : "";
   };
   const receive = () => {
     receivedAt = performance.now();
