@@ -64,6 +64,8 @@ class QueueStatistics:
         self._fill += batch.rows / batch.limit
         self.close_reasons[batch.close_reason] += 1
         self._batch_rows.append(batch.rows)
+        if len(self._batch_rows) >= FOLD_EVERY:
+            self._fold()
 
     @property
     def fill_ratio(self) -> float:
