@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import shutil
@@ -43,7 +44,8 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 
 
 def _start(home: Path, folder: Path, token: str, port: int) -> subprocess.Popen[bytes]:
-    _without_news(home / "settings")
+    _set(home / "settings", "apputils-extension/notification", fetchNews="false")
+    _set(home / "settings", "notebook-extension/tracker", windowingMode="none")
     names = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR", "WORKBENCH_HOME")
     places = {name: str(home / name.lower()) for name in names}
     places["JUPYTERLAB_SETTINGS_DIR"] = str(home / "settings")
@@ -60,11 +62,11 @@ def _start(home: Path, folder: Path, token: str, port: int) -> subprocess.Popen[
         return subprocess.Popen(command, env=os.environ | places, stdout=log, stderr=subprocess.STDOUT)
 
 
-def _without_news(settings: Path) -> None:
-    """The one-time question about news would cover a corner of the page."""
-    plugin = settings / "@jupyterlab" / "apputils-extension"
-    plugin.mkdir(parents=True)
-    (plugin / "notification.jupyterlab-settings").write_text('{"fetchNews": "false"}')
+def _set(settings: Path, plugin: str, **values: str) -> None:
+    """No question about news over a corner of the page; cells that are out of sight are drawn too."""
+    path = settings / "@jupyterlab" / f"{plugin}.jupyterlab-settings"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps(values))
 
 
 def _free_port() -> int:

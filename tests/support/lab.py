@@ -7,7 +7,7 @@ from typing import Any
 
 import nbformat
 
-SECONDS = 120
+SECONDS = 300
 READY = "window.jupyterapp?.shell?.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'"
 ENDED = """() => {
   const panel = window.jupyterapp.shell.currentWidget;
@@ -39,18 +39,22 @@ class Lab:
         self._address, self._token, self._browser = address, token, browser
 
     def open(self, name: str, *cells: str) -> Notebook:
-        """A new notebook of these cells on a page of its own, all of it run without an error."""
+        """A new notebook of these cells, shown and all of it run without an error."""
         content = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
         content.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
         path = self.folder / f"{name}.ipynb"
         nbformat.write(content, path)
+        notebook = self.show(path)
+        notebook.run_all()
+        return notebook
+
+    def show(self, path: Path) -> Notebook:
+        """A notebook of the folder, on a page of its own, with its kernel ready."""
         page = self._browser.new_page(viewport={"width": 1180, "height": 1100})
         page.set_default_timeout(SECONDS * 1000)
         page.goto(f"{self._address}/lab/tree/{path.name}?token={self._token}&reset")
         page.wait_for_function(READY)
-        notebook = Notebook(page, path)
-        notebook.run_all()
-        return notebook
+        return Notebook(page, path)
 
 
 class Notebook:
