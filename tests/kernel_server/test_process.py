@@ -77,12 +77,19 @@ def test_from_the_start_to_sigterm(
     assert not path.exists()
 
 
-def test_a_model_that_never_returns_does_not_keep_the_server(
-    start_server: StartServer, models: dict[str, Path]
+def test_it_does_not_outlive_its_owner_even_if_a_model_never_returns(
+    start_server: StartServer, models: dict[str, Path], owner: subprocess.Popen[bytes]
 ) -> None:
     server = start_server(
-        model_name="gate", model_base_path=models["gate"], drain_timeout_seconds=0.5
+        model_name="gate",
+        model_base_path=models["gate"],
+        owner_pid=owner.pid,
+        owner_start_time=psutil.Process(owner.pid).create_time(),
+        owner_timeout_seconds=0.5,
+        drain_timeout_seconds=0.5,
+        lifetime="kernel",
     ).wait_until_ready()
+    assert server.state["owner"]["pid"] == owner.pid
     client = Client(server.channel())
     call = client.start(predict_request("gate", [1]))
     until(lambda: client.in_flight("gate") == 1, "the request is in flight")
@@ -91,27 +98,12 @@ def test_a_model_that_never_returns_does_not_keep_the_server(
     assert client.control.GetServerInfo(pb.GetServerInfoRequest(), timeout=TIMEOUT).state == "draining"
     with refused(grpc.StatusCode.UNAVAILABLE, "The server is draining before it stops"):
         client.predict("gate", [1])
-    server.terminate()
-    assert server.wait() == 0
-    assert "1 requests were not answered within 0.5 s" in server.log
-    assert call.exception() is not None
 
-
-def test_it_does_not_outlive_its_owner(
-    start_server: StartServer, models: dict[str, Path], owner: subprocess.Popen[bytes]
-) -> None:
-    server = start_server(
-        model_name="half",
-        model_base_path=models["half"],
-        owner_pid=owner.pid,
-        owner_start_time=psutil.Process(owner.pid).create_time(),
-        owner_timeout_seconds=0.5,
-        lifetime="kernel",
-    ).wait_until_ready()
-    assert server.state["owner"]["pid"] == owner.pid
     owner.kill()
     assert server.wait() == 0
     assert f"its owner, process {owner.pid}, ended and no other took over in 0.5 s" in server.log
+    assert "1 requests were not answered within 0.5 s" in server.log
+    assert call.exception() is not None
     assert not server.state_path.exists()
 
 
