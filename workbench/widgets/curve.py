@@ -77,14 +77,14 @@ class CurvePane(Pane):
         self.levels = field(widgets.Text, "Levels", placeholder="empty: found by a probe")
         self.settings = field(widgets.Text, "Largest batches", placeholder="as in force")
         self.duration = field(widgets.BoundedFloatText, "Seconds per point", value=3.0, min=0.5, max=600)
-        self.slo = field(widgets.BoundedFloatText, "Latency limit, ms", value=20.0, max=60_000)
+        self.slo = field(widgets.BoundedFloatText, "SLO, ms", value=20.0, max=60_000)
         self.slo.observe(self.guarded(self.redraw), "value")
         return [
             hinted(self.mode, "a rate kept whatever the server does, or callers who wait for replies"),
             hinted(self.levels, "one point each, e.g. 100, 200, 400"),
             hinted(self.settings, "one curve each, e.g. off, 16, 128"),
             hinted(self.duration, "longer is steadier"),
-            hinted(self.slo, "for p99; 0 for none"),
+            hinted(self.slo, "what p99 should keep; 0 for none"),
         ]
 
     def run(self) -> None:

@@ -38,7 +38,8 @@ class Trend:
         restarted = bool(self._readings) and now.uptime_seconds < self._readings[-1].uptime_seconds
         if subject != self._subject or restarted:
             self._readings.clear()
-        self._subject, self._largest = subject, batching.parameters.max_batch_size
+        self._subject = subject
+        self._largest = batching.parameters.max_batch_size if batching.enabled else 1
         if self._readings and now.uptime_seconds > self._readings[-1].uptime_seconds:
             step = now.since(self._readings[-1])
             self._rates.append(_total(step.signatures, "succeeded") / step.uptime_seconds)

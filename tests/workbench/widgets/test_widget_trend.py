@@ -63,6 +63,14 @@ def test_rates_and_shares_are_of_the_window() -> None:
     ]
 
 
+def test_without_batching_every_batch_is_full() -> None:
+    trend = Trend()
+    for look in (snapshot(1.0, (0, 0, 0, 0, 0)), snapshot(2.0, (3, 0, 0, 0, 0))):
+        trend.add(replace(look, batching=replace(look.batching, enabled=False)))
+    assert trend.reading()["fill_ratio"] == 1.0
+    assert trend.reading()["batch_sizes"] == [{"label": "1", "share": 1.0}]
+
+
 def test_batches_beyond_the_last_bucket_are_shown() -> None:
     trend = Trend()
     trend.add(snapshot(1.0, (0, 0, 0, 0, 0)))

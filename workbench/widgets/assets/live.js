@@ -1,6 +1,6 @@
 // What the batching does at this moment: rates, queue, batch sizes, why batches closed.
 const REASONS = { full: "full", idle: "nothing more in flight", timeout: "timeout", drain: "drain" };
-const BARS = { height: 130, left: 34, right: 6, top: 14, bottom: 32 };
+const BARS = { height: 130, left: 44, right: 6, top: 14, bottom: 32 };
 
 const percent = (share) => `${(100 * share).toFixed(share && share < 0.1 ? 1 : 0)} %`;
 
