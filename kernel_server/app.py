@@ -22,6 +22,7 @@ from kernel_server.handlers import Handlers
 from kernel_server.handlers.batching import BatchingHandler
 from kernel_server.handlers.config_file import ConfigFile
 from kernel_server.handlers.drain import DrainHandler
+from kernel_server.handlers.example_handler import ExampleHandler
 from kernel_server.handlers.metadata import MetadataHandler
 from kernel_server.handlers.models import Models
 from kernel_server.handlers.predict import PredictHandler
@@ -139,6 +140,7 @@ class App:
 
     def _build_handlers(self) -> Handlers:
         settings = self.settings
+        check_method_name = settings.enable_signature_method_name_check
         reload = ReloadHandler(
             self._manager,
             self._models,
@@ -147,11 +149,8 @@ class App:
             allow_labels_for_unavailable=settings.allow_version_labels_for_unavailable_models,
         )
         return Handlers(
-            predict=PredictHandler(
-                self._models,
-                self._scheduler,
-                check_method_name=settings.enable_signature_method_name_check,
-            ),
+            predict=PredictHandler(self._models, self._scheduler, check_method_name=check_method_name),
+            examples=ExampleHandler(self._models, self._scheduler, check_method_name=check_method_name),
             metadata=MetadataHandler(self._models),
             status=StatusHandler(self._manager.monitor),
             reload=reload,
@@ -214,7 +213,7 @@ class App:
 
         def forget(state: VersionState) -> None:
             if state.state is State.END and not loop.is_closed():
-                loop.call_soon_threadsafe(self._handlers.predict.forget, state.id)
+                loop.call_soon_threadsafe(self._handlers.forget, state.id)
 
         self._manager.monitor.add_listener(forget)
 

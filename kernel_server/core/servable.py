@@ -44,5 +44,14 @@ class Servable(ABC):
         when the model itself refuses the values.
         """
 
+    def joint_runner(self, outputs: Mapping[str, Sequence[str]]) -> Runner:
+        """A prepared callable for several signatures that share their one input.
+
+        ``outputs`` names what is wanted of each signature; the answers come in that order. A servable
+        that can compute them all in one go does better than this, which runs one signature after another.
+        """
+        runners = [self.runner(signature, names) for signature, names in outputs.items()]
+        return lambda inputs: [answer for run in runners for answer in run(inputs)]
+
     def close(self) -> None:  # noqa: B027 - most servables have nothing to give back
         """Give back memory and devices. No call follows."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from kernel_server.core.servable import ServableId
 from kernel_server.handlers.batching import BatchingHandler
 from kernel_server.handlers.drain import DrainHandler
+from kernel_server.handlers.example_handler import ExampleHandler
 from kernel_server.handlers.metadata import MetadataHandler
 from kernel_server.handlers.predict import PredictHandler
 from kernel_server.handlers.reload import ReloadHandler
@@ -18,9 +20,15 @@ class Handlers:
     """Everything a client may ask of the models; see each handler."""
 
     predict: PredictHandler
+    examples: ExampleHandler
     metadata: MetadataHandler
     status: StatusHandler
     reload: ReloadHandler
     batching: BatchingHandler
     statistics: StatisticsHandler
     drain: DrainHandler
+
+    def forget(self, servable_id: ServableId) -> None:
+        """Drop what is kept for a version that has been unloaded."""
+        self.predict.forget(servable_id)
+        self.examples.forget(servable_id)

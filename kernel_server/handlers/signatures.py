@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from kernel_server.core.servable import Servable
-from kernel_server.core.signature import CLASSIFY, PREDICT, REGRESS, Signature
+from kernel_server.core.signature import CLASSIFY, PREDICT, REGRESS, Signature, TensorSpec
 from kernel_server.errors import FailedPrecondition, Internal
 
 _PREDICTABLE = (PREDICT, CLASSIFY, REGRESS)
@@ -39,3 +41,21 @@ def predict_signature(servable: Servable, name: str, check_method_name: bool) ->
     if check_method_name and signature.method_name not in _PREDICTABLE:
         raise WrongMethodName(signature.method_name)
     return signature
+
+
+def describe(signature: Signature) -> str:
+    """The signature as one line of ``SignatureDef`` text, for error messages."""
+    tensors = _describe_all("inputs", signature.inputs) + _describe_all("outputs", signature.outputs)
+    return " ".join([*tensors, f'method_name: "{signature.method_name}"'])
+
+
+def _describe_all(field: str, specs: Mapping[str, TensorSpec]) -> list[str]:
+    return [f'{field} {{ key: "{name}" value {{ {_describe(spec)} }} }}' for name, spec in specs.items()]
+
+
+def _describe(spec: TensorSpec) -> str:
+    if spec.shape is None:
+        shape = "unknown_rank: true"
+    else:
+        shape = " ".join(f"dim {{ size: {size} }}" for size in spec.shape)
+    return f'name: "{spec.tensor_name}" dtype: DT_{spec.dtype.name} tensor_shape {{ {shape} }}'

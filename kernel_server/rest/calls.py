@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
-from functools import partial
 from time import monotonic, perf_counter
+from typing import TypeVar
 
 from kernel_server.core.handle import ServableHandle
 from kernel_server.core.servable import Array, Servable
-from kernel_server.core.signature import DEFAULT_SIGNATURE
-from kernel_server.errors import DeadlineExceeded, InvalidArgument, ServingError, Unimplemented
+from kernel_server.core.signature import CLASSIFY, DEFAULT_SIGNATURE, REGRESS
+from kernel_server.errors import DeadlineExceeded, InvalidArgument, ServingError
 from kernel_server.handlers import Handlers
+from kernel_server.handlers.inference import InferenceTask, Result
 from kernel_server.handlers.model_spec import ModelSpec
 from kernel_server.monitoring.timing import TimingRecord
 from kernel_server.rest.describe import metadata_body, status_body
 from kernel_server.rest.json_decode import PredictBody
 from kernel_server.rest.json_encode import encode
+from kernel_server.rest.json_examples import ExamplesBody
+from kernel_server.rest.json_results import results_body
 from kernel_server.rest.routes import Route
 
-_Outcome = dict[str, Array] | ServingError | None
-"""What became of a run; ``None`` when its time was over."""
+T = TypeVar("T")
+_Done = Callable[[T | ServingError], None]
+_GiveUp = Callable[[], None]
 
 
 class SignatureNotFound(InvalidArgument):
@@ -45,35 +49,62 @@ class Calls:
         match route.call:
             case "predict":
                 return await self._predict(route.spec, text)
-            case "status":
-                return status_body(self._handlers.status.model_status(route.spec))
+            case "classify":
+                return await self._infer(CLASSIFY, route.spec, text)
+            case "regress":
+                return await self._infer(REGRESS, route.spec, text)
             case "metadata":
                 return metadata_body(*self._handlers.metadata.metadata(route.spec))
-            case call:
-                raise Unimplemented(f"This server does not offer :{call} over REST; use :predict.")
+            case _:
+                return status_body(self._handlers.status.model_status(route.spec))
 
     async def _predict(self, spec: ModelSpec, text: bytes) -> bytes:
         record = TimingRecord()
         deadline = monotonic() + self._timeout
         body = PredictBody(text)
-        predict = self._handlers.predict
-        outcome: asyncio.Future[_Outcome] = asyncio.get_running_loop().create_future()
-        handle = predict.open(spec)
-        try:
+
+        def start(handle: ServableHandle, done: _Done[dict[str, Array]]) -> _GiveUp:
             name, inputs = _decode(body, handle.servable)
             record.decoded = perf_counter()
-            done = partial(_finish, handle, outcome)
-            give_up = predict.start(handle, name, inputs, (), deadline, record, done)
-        except BaseException:
-            handle.release()
-            raise
-        reply = encode(await self._outputs(outcome, give_up), in_rows=body.in_rows)
+            return self._handlers.predict.start(handle, name, inputs, (), deadline, record, done)
+
+        reply = encode(await self._run(spec, start), in_rows=body.in_rows)
         record.replied()
         return reply
 
-    async def _outputs(
-        self, outcome: asyncio.Future[_Outcome], give_up: Callable[[], None]
-    ) -> dict[str, Array]:
+    async def _infer(self, method_name: str, spec: ModelSpec, text: bytes) -> bytes:
+        record = TimingRecord()
+        deadline = monotonic() + self._timeout
+        body = ExamplesBody(text)
+        examples = body.examples()
+        record.decoded = perf_counter()
+        task = InferenceTask(spec.name, body.signature_name or DEFAULT_SIGNATURE, method_name)
+
+        def start(handle: ServableHandle, done: _Done[list[Result]]) -> _GiveUp:
+            return self._handlers.examples.start(handle, task, examples, deadline, record, done)
+
+        (result,) = await self._run(spec, start)
+        reply = results_body(result)
+        record.replied()
+        return reply
+
+    async def _run(self, spec: ModelSpec, start: Callable[[ServableHandle, _Done[T]], _GiveUp]) -> T:
+        """What the model answers to a request that ``start`` begins."""
+        outcome: asyncio.Future[T | ServingError | None] = asyncio.get_running_loop().create_future()
+        handle = self._handlers.predict.open(spec)
+
+        def done(result: T | ServingError) -> None:
+            handle.release()
+            _settle(outcome, result)
+
+        try:
+            give_up = start(handle, done)
+        except BaseException:
+            handle.release()
+            raise
+        return await self._wait(outcome, give_up)
+
+    async def _wait(self, outcome: asyncio.Future[T | ServingError | None], give_up: _GiveUp) -> T:
         """Wait for the outcome until the time is over; the model may still be busy then."""
         timer = asyncio.get_running_loop().call_later(self._timeout, _settle, outcome, None)
         try:
@@ -96,11 +127,6 @@ def _decode(body: PredictBody, servable: Servable) -> tuple[str, dict[str, Array
     return name, body.arrays(signature)
 
 
-def _finish(handle: ServableHandle, outcome: asyncio.Future[_Outcome], result: _Outcome) -> None:
-    handle.release()
-    _settle(outcome, result)
-
-
-def _settle(outcome: asyncio.Future[_Outcome], result: _Outcome) -> None:
+def _settle(outcome: asyncio.Future[T], result: T) -> None:
     if not outcome.done():
         outcome.set_result(result)

@@ -16,28 +16,19 @@ from kernel_server.core.servable import Array
 from kernel_server.core.signature import Signature
 from kernel_server.core.status_text import status_text
 from kernel_server.errors import InvalidArgument, ServingError
-from kernel_server.rest.json_parse import echo, parse
+from kernel_server.rest.json_body import JsonBody
+from kernel_server.rest.json_parse import echo
 from kernel_server.rest.json_tensor import exact_array, is_base64, quick_array
 
 
-class PredictBody:
-    """A parsed request body, of which nothing but the signature's name has been looked at.
+class PredictBody(JsonBody):
+    """A request with ``instances`` or ``inputs``."""
 
-    Raises :class:`InvalidArgument` when ``text`` is not a JSON object or the signature's name no string.
-    """
-
-    __slots__ = ("_document", "_text", "signature_name")
+    __slots__ = ("_text",)
 
     def __init__(self, text: bytes) -> None:
-        document = parse(text)
-        if not isinstance(document, dict):
-            raise InvalidArgument(f"JSON Value: {echo(document)} Is not object")
+        super().__init__(text)
         self._text = text
-        self._document: dict[str, Any] = document
-        self.signature_name: str = document.get("signature_name", "")
-        """As the client wrote it; empty means the default signature."""
-        if not isinstance(self.signature_name, str):
-            raise self._malformed("not formatted correctly. 'signature_name' key must be a string value.")
 
     @property
     def in_rows(self) -> bool:
@@ -67,9 +58,6 @@ class PredictBody:
         if not instances:
             raise self._malformed("No values in 'instances' array")
         return instances
-
-    def _malformed(self, problem: str) -> InvalidArgument:
-        return InvalidArgument(f"JSON Value: {echo(self._document)} {problem}")
 
     def _only_numbers(self) -> bool:
         """Whether all lists must hold numbers only, seen from the text; may say no without reason.

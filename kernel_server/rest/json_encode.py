@@ -64,7 +64,9 @@ def _quickly(outputs: Mapping[str, Array], in_rows: bool) -> bytes | None:
 
 
 def _exactly(outputs: Mapping[str, Array], in_rows: bool) -> bytes:
-    values = {name: _values(name, array) for name, array in outputs.items()}
+    values = {
+        name: plain_values(array, as_base64=name.endswith(_BYTES_SUFFIX)) for name, array in outputs.items()
+    }
     text = json.dumps(_arrange(values, in_rows), ensure_ascii=False, separators=(",", ":"))
     return text.encode(errors="surrogateescape")
 
@@ -102,14 +104,17 @@ def _contiguous(array: Array) -> Any:
     return array[()] if array.flags.c_contiguous else array.copy()
 
 
-def _values(name: str, array: Array) -> Any:
-    """Nested lists of what the standard library writes as wanted."""
+def plain_values(array: Array, *, as_base64: bool = False) -> Any:
+    """Nested lists of what the standard library writes as wanted; strings as text or ``as_base64``.
+
+    Text is to be encoded with ``errors="surrogateescape"``, which gives back bytes that are none.
+    """
     if array.dtype == np.float32:
         # Through text, for the shortest digits of the float rather than those of its double.
         return array.astype("U32").astype(np.float64).tolist()
     if array.dtype.kind != "O":
         return array.tolist()
-    convert = _base64 if name.endswith(_BYTES_SUFFIX) else _text
+    convert = _base64 if as_base64 else _text
     texts = [convert(value) for value in array.ravel().tolist()]
     return np.array(texts, object).reshape(array.shape).tolist()
 

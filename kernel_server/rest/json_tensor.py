@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import math
 from base64 import b64decode
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from itertools import chain
+from typing import TypeGuard
 
 import numpy as np
 
@@ -84,9 +85,23 @@ def exact_array(value: object, dtype: DataType) -> Array:
     return _array(leaves, dtype).reshape(shape)
 
 
-def is_base64(value: object) -> bool:
+def is_base64(value: object) -> TypeGuard[Mapping[str, str]]:
     """Whether ``value`` stands for bytes: ``{"b64": "..."}`` and nothing else."""
     return isinstance(value, dict) and len(value) == 1 and isinstance(value.get("b64"), str)
+
+
+def decode_base64(value: Mapping[str, str]) -> bytes:
+    """The bytes that a base64 object stands for, padding optional; raises :class:`InvalidArgument`."""
+    digits = "".join(value["b64"].split())
+    try:
+        return b64decode(digits + "=" * (-len(digits) % 4), validate=True)
+    except ValueError:
+        raise InvalidArgument("Unable to base64 decode") from None
+
+
+def json_type(value: object) -> str:
+    """What RapidJSON calls the type of ``value``: ``Null``, ``True``, ``Number`` and so on."""
+    return str(value) if isinstance(value, bool) else _JSON_TYPES[type(value)]
 
 
 def _leaf_types(value: object) -> set[type]:
@@ -159,11 +174,7 @@ def _read_bytes(value: object) -> bytes:
         raise _wrong_type(value, DataType.STRING)
     if not is_base64(value):
         raise InvalidArgument(f"JSON Value: {echo(value)} not formatted correctly for base64 data")
-    digits = "".join(value["b64"].split())
-    try:
-        return b64decode(digits + "=" * (-len(digits) % 4), validate=True)
-    except ValueError:
-        raise InvalidArgument("Unable to base64 decode") from None
+    return decode_base64(value)
 
 
 def _refuse(dtype: DataType, value: object) -> object:
@@ -173,5 +184,6 @@ def _refuse(dtype: DataType, value: object) -> object:
 
 
 def _wrong_type(value: object, dtype: DataType) -> InvalidArgument:
-    kind = str(value) if isinstance(value, bool) else _JSON_TYPES[type(value)]
-    return InvalidArgument(f"JSON Value: {echo(value)} Type: {kind} is not of expected type: {dtype.label}")
+    return InvalidArgument(
+        f"JSON Value: {echo(value)} Type: {json_type(value)} is not of expected type: {dtype.label}"
+    )

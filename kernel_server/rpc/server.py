@@ -15,6 +15,7 @@ from kernel_server.listening import host_port
 from kernel_server.process import ServerProcess
 from kernel_server.rpc import (
     control_service,
+    example_calls,
     health_service,
     model_service,
     prediction_service,
@@ -52,6 +53,7 @@ class GrpcServer:
         )
         methods = {
             **prediction.methods(),
+            **example_calls.ExampleCalls(handlers).methods(),
             **model_service.ModelService(handlers).methods(),
             **control_service.ControlService(handlers, process).methods(),
             **public,

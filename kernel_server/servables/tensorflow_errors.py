@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -22,6 +23,10 @@ _BY_CODE: dict[int, type[errors.ServingError]] = {
     tf.errors.DATA_LOSS: errors.DataLoss,
 }
 
+_WRONG_TYPE = re.compile(
+    r"Type mismatch: actual (\w+) vs\. expect (\w+)\s+\[\[\{\{node _arg_.*_(\d+)\}\}\]\]"
+)
+
 
 @contextmanager
 def tensorflow_errors() -> Iterator[None]:
@@ -34,6 +39,11 @@ def tensorflow_errors() -> Iterator[None]:
         yield
     except tf.errors.OpError as error:
         kind = _BY_CODE.get(error.error_code, errors.Internal)
-        raise kind(error.message) from error
+        raise kind(_reworded(error.message)) from error
     except UnicodeDecodeError as error:
         raise errors.InvalidArgument(f"the model refused bytes that are not UTF-8: {error}") from error
+
+
+def _reworded(message: str) -> str:
+    """What a session says of a wrong type, where a prepared call has other words for it."""
+    return _WRONG_TYPE.sub(r"Expects arg[\3] to be \2 but \1 is provided", message)

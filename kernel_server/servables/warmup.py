@@ -5,19 +5,30 @@ Source: ``assets.extra/tf_serving_warmup_requests``, a TFRecord file of ``Predic
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import tensorflow as tf
-from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
+from tensorflow_serving.apis import (
+    classification_pb2,
+    inference_pb2,
+    input_pb2,
+    model_pb2,
+    predict_pb2,
+    prediction_log_pb2,
+    regression_pb2,
+)
 
-from kernel_server.core.servable import Servable
-from kernel_server.core.signature import DEFAULT_SIGNATURE
+from kernel_server.core.servable import Array, Servable
+from kernel_server.core.signature import CLASSIFY, DEFAULT_SIGNATURE, REGRESS
 from kernel_server.errors import DataLoss, InvalidArgument, Unimplemented
+from kernel_server.handlers.examples import Examples
+from kernel_server.handlers.inference import Inference, InferenceTask, prepare_inference
+from kernel_server.handlers.multi_inference import prepare_multi_inference
 
 WARMUP_FILE = Path("assets.extra") / "tf_serving_warmup_requests"
 MOST_RECORDS = 1000
-
-_PREDICT = "predict_log"
 
 
 class TooManyWarmupRecords(InvalidArgument):
@@ -28,7 +39,7 @@ class TooManyWarmupRecords(InvalidArgument):
 
 
 def warm_up(servable: Servable, directory: Path, iterations: int = 1) -> int:
-    """Run every recorded Predict request ``iterations`` times; return how many records there were.
+    """Run every recorded request ``iterations`` times; return how many records there were.
 
     A record that fails makes the version fail to load: raises what the model raises, ``DataLoss`` or
     ``InvalidArgument`` for a broken file, ``Unimplemented`` for a kind of request that is not run here.
@@ -44,7 +55,7 @@ def warm_up(servable: Servable, directory: Path, iterations: int = 1) -> int:
             _replay(servable, _parse(record, path), iterations)
     except tf.errors.DataLossError as error:
         raise DataLoss(
-            f"{error.message}. Please verify your warmup data is in TFRecord format: {path}"
+            f"{error.message}. Please verify your warmup data is in TFRecord format. It is {path}."
         ) from error
     return count
 
@@ -57,16 +68,28 @@ def _parse(record: bytes, path: Path) -> prediction_log_pb2.PredictionLog:
 
 
 def _replay(servable: Servable, log: prediction_log_pb2.PredictionLog, iterations: int) -> None:
-    kind = log.WhichOneof("log_type")
-    if kind is None:
-        return
-    if kind != _PREDICT:
-        number = log.DESCRIPTOR.fields_by_name[kind].number
-        raise Unimplemented(f"Unsupported log_type for warmup: {number} ({kind}); record Predict requests")
-    _predict(servable, log.predict_log.request, iterations)
+    match log.WhichOneof("log_type"):
+        case None:
+            return
+        case "predict_log":
+            run = _predict(servable, log.predict_log.request)
+        case "classify_log":
+            run = _infer(servable, log.classify_log.request, CLASSIFY)
+        case "regress_log":
+            run = _infer(servable, log.regress_log.request, REGRESS)
+        case "multi_inference_log":
+            run = _infer_several(servable, log.multi_inference_log.request)
+        case kind:
+            number = log.DESCRIPTOR.fields_by_name[kind].number
+            raise Unimplemented(
+                f"Unsupported log_type for warmup: {number} ({kind}); record requests to Predict, Classify, "
+                "Regress or MultiInference"
+            )
+    for _ in range(iterations):
+        run()
 
 
-def _predict(servable: Servable, request: predict_pb2.PredictRequest, iterations: int) -> None:
+def _predict(servable: Servable, request: predict_pb2.PredictRequest) -> Callable[[], object]:
     name = request.model_spec.signature_name or DEFAULT_SIGNATURE
     signature = servable.signatures.get(name)
     if signature is None or set(signature.inputs) != set(request.inputs):
@@ -75,6 +98,32 @@ def _predict(servable: Servable, request: predict_pb2.PredictRequest, iterations
             "which the model does not have"
         )
     inputs = [tf.make_ndarray(request.inputs[key]) for key in signature.inputs]
-    run = servable.runner(name, list(request.output_filter) or list(signature.outputs))
-    for _ in range(iterations):
-        run(inputs)
+    return partial(servable.runner(name, list(request.output_filter) or list(signature.outputs)), inputs)
+
+
+def _infer(
+    servable: Servable,
+    request: classification_pb2.ClassificationRequest | regression_pb2.RegressionRequest,
+    method_name: str,
+) -> Callable[[], object]:
+    task = _task(request.model_spec, method_name)
+    return partial(_run, prepare_inference(servable, task, False), _vector(request.input))
+
+
+def _infer_several(servable: Servable, request: inference_pb2.MultiInferenceRequest) -> Callable[[], object]:
+    tasks = [_task(task.model_spec, task.method_name) for task in request.tasks]
+    return partial(_run, prepare_multi_inference(servable, tasks, False), _vector(request.input))
+
+
+def _task(spec: model_pb2.ModelSpec, method_name: str) -> InferenceTask:
+    return InferenceTask(spec.name, spec.signature_name or DEFAULT_SIGNATURE, method_name)
+
+
+def _vector(sent: input_pb2.Input) -> Array:
+    plain, contextual = sent.example_list, sent.example_list_with_context  # one of them is empty
+    serialized = [example.SerializeToString() for example in (*plain.examples, *contextual.examples)]
+    return Examples(serialized, contextual.context.SerializeToString()).vector()
+
+
+def _run(inference: Inference, vector: Array) -> None:
+    inference.read(inference.runner([vector]), len(vector))

@@ -141,6 +141,46 @@ def spin(path: Path) -> None:
         _save_session(path, session, {"serving_default": ({"x": x}, {"y": y})})
 
 
+def examples(path: Path) -> None:
+    """Serialized examples in: ``x / 2 + shift`` out, as values and as classes; ``shift`` may be absent.
+
+    Some of its signatures suit neither Classify nor Regress.
+    """
+    import tensorflow as tf
+
+    features = {
+        "x": tf.io.FixedLenFeature([], tf.float32),
+        "shift": tf.io.FixedLenFeature([], tf.float32, 0.0),
+    }
+
+    def signature(answer: Callable[[Any], dict[str, Any]]) -> Any:
+        def call(inputs: Any) -> dict[str, Any]:
+            parsed = tf.io.parse_example(inputs, features)
+            return answer(parsed["x"] / 2 + parsed["shift"])
+
+        return _function(call, inputs=tf.TensorSpec([None], tf.string))
+
+    def labels(y: Any) -> Any:
+        return tf.repeat([["up", "down"]], tf.size(y), 0)
+
+    def scores(y: Any) -> Any:
+        return tf.stack([y, -y], 1)
+
+    answers: dict[str, Callable[[Any], dict[str, Any]]] = {
+        "serving_default": lambda y: {"outputs": y},
+        "column": lambda y: {"outputs": y[:, None]},
+        "classify": lambda y: {"classes": labels(y), "scores": scores(y)},
+        "labels": lambda y: {"classes": labels(y)},
+        "scores": lambda y: {"scores": scores(y)},
+        "wide": lambda y: {"outputs": scores(y)},
+        "integers": lambda y: {"outputs": tf.cast(y, tf.int64)},
+        "flat": lambda y: {"scores": y},
+        "three": lambda y: {"classes": labels(y), "scores": scores(y), "y": y},
+        "misnamed": lambda y: {"y": y},
+    }
+    _save(path, {name: signature(answer) for name, answer in answers.items()})
+
+
 _EXPORTS: Mapping[str, Callable[[Path], None]] = {
     "keras": keras_dense,
     "tf1": variables_of_tf1,
@@ -151,6 +191,7 @@ _EXPORTS: Mapping[str, Callable[[Path], None]] = {
     "echo": echo,
     "gate": gate,
     "spin": spin,
+    "examples": examples,
 }
 
 

@@ -17,6 +17,7 @@ from kernel_server.core.servable import ServableId
 from kernel_server.handlers import Handlers
 from kernel_server.handlers.batching import BatchingHandler
 from kernel_server.handlers.drain import DrainHandler
+from kernel_server.handlers.example_handler import ExampleHandler
 from kernel_server.handlers.metadata import MetadataHandler
 from kernel_server.handlers.models import Models
 from kernel_server.handlers.predict import PredictHandler
@@ -36,6 +37,7 @@ async def serving() -> AsyncIterator[Serving]:
     models = Models(manager)
     handlers = Handlers(
         predict=PredictHandler(models, scheduler),
+        examples=ExampleHandler(models, scheduler),
         metadata=MetadataHandler(models),
         status=StatusHandler(manager.monitor),
         reload=ReloadHandler(manager, models, Platforms(Settings()), 1.0),

@@ -59,6 +59,14 @@ def half_plus(offset: float, stuck: Event) -> Model:
         stuck.wait(10)
         return inputs
 
+    def lengths(inputs: list[Array]) -> list[Array]:
+        """Of each example, twice: as a regression and as the scores of one class."""
+        found = np.array([[len(example)] for example in inputs[0]], np.float32)
+        return [found, found]
+
+    def classes(inputs: list[Array]) -> list[Array]:
+        return [np.array([[b"odd \xc3\xbc", b"even"]] * len(inputs[0]), object), np.float32([[0.1, np.nan]])]
+
     def break_down(inputs: list[Array]) -> list[Array]:
         raise RuntimeError("a defect of the model")
 
@@ -70,6 +78,10 @@ def half_plus(offset: float, stuck: Event) -> Model:
         "count": ({}, {"total": count}, lambda _: [np.array(1)]),
         "scalar": ({"x": spec(DataType.FLOAT)}, {"y": spec(DataType.FLOAT)}, lambda x: x),
         "stuck": ({"x": floats}, {"y": floats}, wait),
+        "regress": ({"inputs": words}, {"outputs": floats}, lengths),
+        "classify": ({"inputs": words}, {"classes": words, "scores": floats}, classes),
+        "scores": ({"inputs": words}, {"scores": floats}, lengths),
+        "flat": ({"inputs": words}, {"scores": floats}, lambda words: [lengths(words)[0].ravel()]),
         "broken": ({"x": floats}, {"y": floats}, break_down),
     }
     signatures = {name: Signature(name, inputs, outputs) for name, (inputs, outputs, _) in kinds.items()}

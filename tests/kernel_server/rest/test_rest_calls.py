@@ -62,6 +62,60 @@ class TestPredict:
         assert reading.counters.stage_micros["decode"].counts.sum() == 1
 
 
+class TestClassifyAndRegress:
+    async def test_a_value_for_each_example(self, client: httpx.AsyncClient) -> None:
+        body = {"signature_name": "regress", "examples": [{"x": 1.0}, {}]}
+        assert await post(client, body, "/v1/models/half:regress") == (200, {"results": [17.0, 2.0]})
+
+    async def test_the_context_belongs_to_each_example(self, client: httpx.AsyncClient) -> None:
+        body = {"signature_name": "regress", "context": {"x": 1.0}, "examples": [{"x": 1.0}, {}]}
+        assert await post(client, body, "/v1/models/half:regress") == (200, {"results": [34.0, 19.0]})
+
+    async def test_labels_and_scores(self, client: httpx.AsyncClient) -> None:
+        body = {"signature_name": "classify", "examples": [{"x": 1.0}]}
+        reply = await client.post("/v1/models/half:classify", json=body)
+        assert reply.text == '{"results":[[["odd ü",0.1],["even",NaN]]]}'
+
+    async def test_scores_alone_have_empty_labels(self, client: httpx.AsyncClient) -> None:
+        body = {"signature_name": "scores", "examples": [{}, {}]}
+        answer = await post(client, body, "/v1/models/half/versions/1:classify")
+        assert answer == (200, {"results": [[["", 2.0]], [["", 2.0]]]})
+
+    @pytest.mark.parametrize(
+        ("path", "body", "status", "message"),
+        [
+            ("none:classify", {}, 400, "JSON Value: {} When method is classify, key 'examples' is expected"),
+            ("none:regress", {}, 400, "JSON Value: {} When method is classify, key 'examples' is expected"),
+            ("none:regress", {"examples": [{}]}, 404, "Servable not found for request: Latest(none)"),
+            ("half:regress", {"examples": [{}]}, 400, "No regression inputs found in SignatureDef: "),
+            ("half:regress", {"examples": [{"x": None}]}, 400, "Feature: x has element with unexpected JSON"),
+            (
+                "half:classify",
+                {"examples": [{}], "signature_name": "nope"},
+                400,
+                "No signature was found with the name: nope",
+            ),
+            (
+                "half:classify",
+                {"examples": [{}, {}], "signature_name": "flat"},
+                400,
+                "Expected Tensor shape: [batch_size num_classes] but got [2]",
+            ),
+        ],
+    )
+    async def test_refusals(
+        self, client: httpx.AsyncClient, path: str, body: object, status: int, message: str
+    ) -> None:
+        code, reply = await post(client, body, f"/v1/models/{path}")
+        assert code == status
+        assert str(reply["error"]).startswith(message)
+
+    async def test_an_unbatched_answer_is_counted(self, client: httpx.AsyncClient, serving: Serving) -> None:
+        await post(client, {"signature_name": "regress", "examples": [{}]}, "/v1/models/half:regress")
+        (reading,) = serving.handlers.statistics.read("half")
+        assert (reading.signature, reading.counters.outcomes.succeeded) == ("regress", 1)
+
+
 class TestRefusals:
     @pytest.mark.parametrize(
         ("path", "body", "status", "message"),
@@ -97,8 +151,6 @@ class TestRefusals:
                 "Failed to get input map for signature: count",
             ),
             (PREDICT, {"instances": ["a"]}, 400, "Failed to process element: 0 of 'instances' list. Error: "),
-            ("/v1/models/half:classify", {}, 501, "This server does not offer :classify over REST"),
-            ("/v1/models/half:regress", {}, 501, "This server does not offer :regress over REST"),
             ("/v1/models/half/predict", {}, 400, "Malformed request: POST /v1/models/half/predict"),
         ],
     )

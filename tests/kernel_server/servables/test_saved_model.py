@@ -128,6 +128,16 @@ class TestRunning:
         with pytest.raises(InvalidArgument, match="x must not be negative"):
             run(load(models["picky"] / "1"), floats(1, -1))
 
+    def test_a_wrong_type_is_told_as_a_session_tells_it(self, load: Load, models: dict[str, Path]) -> None:
+        with pytest.raises(InvalidArgument, match=r"^Expects arg\[1\] to be int64 but float is provided$"):
+            run(load(models["pair"] / "1"), floats([1, 2]), floats(1))
+
+    def test_several_signatures_in_one_run(self, load: Load) -> None:
+        """Their inputs are tensors of their own, which the same values feed."""
+        servable = load(upstream("saved_model_half_plus_two_cpu/00000123"))
+        joint = servable.joint_runner({"regress_x2_to_y3": ["outputs"], DEFAULT_SIGNATURE: ["y"]})
+        assert [answer.tolist() for answer in joint([floats([2])])] == [[[4.0]], [[3.0]]]
+
     def test_an_error_that_quotes_bytes_of_the_request(self, load: Load) -> None:
         servable = load(upstream("saved_model_half_plus_two_cpu/00000123"))
         with pytest.raises(InvalidArgument):

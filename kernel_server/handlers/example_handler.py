@@ -1,0 +1,72 @@
+"""Classify, Regress and MultiInference, through the model's batching queue."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from kernel_server.batching.queue import BatchQueue
+from kernel_server.core.handle import ServableHandle
+from kernel_server.core.servable import Array
+from kernel_server.errors import ServingError
+from kernel_server.handlers.examples import Examples
+from kernel_server.handlers.inference import Inference, InferenceTask, Result, prepare_inference
+from kernel_server.handlers.multi_inference import prepare_multi_inference
+from kernel_server.handlers.planned import PlannedHandler
+from kernel_server.monitoring.timing import TimingRecord
+
+Question = InferenceTask | tuple[InferenceTask, ...]
+"""A task by itself is a Classify or a Regress; a tuple is a MultiInference, which has other rules."""
+
+
+class InferencePlan:
+    """An inference, and the queue whose batches it runs."""
+
+    __slots__ = ("inference", "queue")
+
+    def __init__(self, inference: Inference, queue: BatchQueue) -> None:
+        self.inference = inference
+        self.queue = queue
+
+
+class ExampleHandler(PlannedHandler[Question, InferencePlan]):
+    """Answers what is asked about examples; :meth:`open` the model, then :meth:`start`."""
+
+    def start(
+        self,
+        handle: ServableHandle,
+        question: Question,
+        examples: Examples,
+        deadline: float | None,
+        record: TimingRecord,
+        done: Callable[[list[Result] | ServingError], None],
+    ) -> Callable[[], None]:
+        """Begin one request; ``done`` is told a result for each task, or its error.
+
+        Otherwise as :meth:`PredictHandler.start`. Raises ``EmptyInput`` and the errors of
+        :mod:`.inference`, :mod:`.multi_inference` and ``batching.errors``.
+        """
+        plan = self._plan(handle, question)
+        inference, vector = plan.inference, examples.vector()
+
+        def finish(outcome: Sequence[Array] | ServingError) -> None:
+            if isinstance(outcome, ServingError):
+                done(inference.explain(outcome))
+                return
+            try:
+                results = inference.read(outcome, len(vector))
+            except ServingError as error:
+                done(error)
+            else:
+                done(results)
+
+        return partial(plan.queue.abandon, plan.queue.submit([vector], deadline, record, finish))
+
+    def _make_plan(self, handle: ServableHandle, question: Question) -> InferencePlan:
+        servable, check = handle.servable, self._check_method_name
+        if isinstance(question, InferenceTask):
+            inference = prepare_inference(servable, question, check)
+        else:
+            inference = prepare_multi_inference(servable, question, check)
+        queue = self._scheduler.add_queue(handle.id, inference.name, inference.runner, inference.batchable)
+        return InferencePlan(inference, queue)
