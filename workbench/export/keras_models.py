@@ -15,8 +15,7 @@ _AUTOMATIC_NAME = re.compile(r"keras_tensor(_\d+)?")
 def is_keras(model: Any) -> bool:
     """Whether this is a Keras 3 model; Keras is not imported to find out.
 
-    Raises:
-        NotExportable: it is, but Keras runs on a backend that cannot write a SavedModel.
+    Raises :class:`NotExportable` if it is, but Keras runs on a backend that cannot write a SavedModel.
     """
     keras = sys.modules.get("keras")
     if keras is None or not isinstance(model, keras.Model):

@@ -27,36 +27,32 @@ def export_model(
     warmup: Warmup | None = None,
     overwrite: bool = False,
 ) -> ExportedModel:
-    """Writes a model as the next version under ``base_path`` and says what a server will see.
+    """Writes a model as the next version under ``base_path`` and says what a server will see::
 
-    The version appears all at once: a server that watches the directory never finds half of it, and of two
-    exports at the same time each gets its own number. A refused export leaves nothing behind.
-
-    Args:
-        model: a Keras 3 model, a ``tf.Module``, a ``tf.function``, a concrete function, or a plain callable
-            made of TensorFlow operations.
-        base_path: the model's directory, created when missing; one numbered child per version.
-        version: its number; by default the one after the highest on disk.
-        signatures: by default what the model declares. A list of ``tf.TensorSpec`` declares the inputs of a
-            model that does not, and a mapping from name to function or list declares several ways to call it.
-        batched: insist that requests can share a batch, which needs a free first dimension everywhere.
-        warmup: what ``Client.predict`` would take, or a list of such, for the default signature. The server
-            runs each before it answers anybody; records of several batch sizes warm up what batching makes.
-        overwrite: replace ``version`` when it exists.
-
-    Raises:
-        NoServingSignature: nothing says what a server is to call.
-        NotBatchable: ``batched``, but a first dimension is fixed.
-        NotExportable: TensorFlow cannot trace or save the model.
-        VersionExists: ``version`` is on disk and ``overwrite`` is false.
-        WarmupRefused: a warm-up record does not run.
-
-    Example:
-        >>> export_model(model, "models/digits", warmup=x_train[:32])  # doctest: +SKIP
+        >>> export_model(model, "models/digits", warmup=x_train[:32])
         digits, version 1: models/digits/1
           serving_default(x: float32 [?, 64]) -> output_0: float32 [?, 10]
             batchable
           warm-up requests: 1
+
+    The version appears all at once: a server that watches the directory never finds half of it, and of two
+    exports at the same time each gets its own number. A refused export leaves nothing behind.
+
+    - ``model``: a Keras 3 model, a ``tf.Module``, a ``tf.function``, a concrete function, or a plain callable
+      made of TensorFlow operations.
+    - ``base_path``: the model's directory, created when missing; one numbered child per version.
+    - ``version``: its number; by default the one after the highest on disk.
+    - ``signatures``: by default what the model declares. A list of ``tf.TensorSpec`` declares the inputs of a
+      model that does not; a mapping from name to function or list declares several ways to call it.
+    - ``batched``: insist that requests can share a batch, which needs a free first dimension everywhere.
+    - ``warmup``: what ``Client.predict`` would take, or a list of such, for the default signature. The server
+      runs each before it answers anybody; records of several batch sizes warm up what batching makes.
+    - ``overwrite``: replace ``version`` when it exists.
+
+    Raises :class:`NoServingSignature` if nothing says what a server is to call, :class:`NotBatchable` if
+    ``batched`` but a first dimension is fixed, :class:`NotExportable` if TensorFlow cannot trace or save the
+    model, :class:`VersionExists` if ``version`` is on disk and ``overwrite`` is false, and
+    :class:`WarmupRefused` if a warm-up record does not run.
     """
     functions = trace(model, signatures, batched=batched)
     base_path = Path(base_path).expanduser().absolute()

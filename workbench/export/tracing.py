@@ -29,15 +29,12 @@ _PASS_SPECS = "Pass signatures=[tf.TensorSpec([None, ...], tf.float32, name='x')
 def trace(model: Any, signatures: Signatures | None, *, batched: bool) -> dict[str, Traced]:
     """One concrete function per signature name.
 
-    Args:
-        model: a Keras 3 model, ``tf.Module``, ``tf.function``, concrete function or plain callable.
-        signatures: ``None`` to use what the model declares; a list of ``tf.TensorSpec`` for the inputs of
-            the default signature; or a mapping from signature name to such a list or to a function.
-        batched: frees the first dimension of inputs that a Keras model declares, as Keras's own export does.
+    ``signatures`` is ``None`` to use what the model declares, a list of ``tf.TensorSpec`` for the inputs of
+    the default signature, or a mapping from signature name to such a list or to a function. ``batched`` frees
+    the first dimension of the inputs that a Keras model declares, as Keras's own export does.
 
-    Raises:
-        NoServingSignature: nothing says what to call, or nothing is called ``serving_default``.
-        NotExportable: the model fails when TensorFlow traces it.
+    Raises :class:`NoServingSignature` if nothing says what to call or nothing is called ``serving_default``,
+    and :class:`NotExportable` if the model fails when TensorFlow traces it.
     """
     if signatures is None:
         chosen = _declared(model, batched)

@@ -44,8 +44,7 @@ def publish(staging: Path, version: int | None, *, overwrite: bool = False) -> P
     ``version=None`` takes the number after the highest on disk. Of two exports that race for one number the
     second takes the next: a rename onto a version fails, because a version is never empty.
 
-    Raises:
-        VersionExists: ``version`` is taken and ``overwrite`` is false.
+    Raises :class:`VersionExists` if ``version`` is taken and ``overwrite`` is false.
     """
     base_path = staging.parent
     if version is not None:

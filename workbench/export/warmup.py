@@ -24,15 +24,9 @@ Warmup: TypeAlias = Any
 def write_warmup(saved_model: Path, model_name: str, signature: Signature, warmup: Warmup) -> int:
     """Runs each record through the saved model, then writes them all beside it; returns how many.
 
-    Args:
-        saved_model: a version that nobody serves yet.
-        model_name: goes into the records; servers do not look at it.
-        signature: the default signature, which the records are for.
-        warmup: one array or one mapping of inputs, or a list of such. Records of several batch sizes warm
-            up what the batching will produce.
-
-    Raises:
-        WarmupRefused: a record fails; in a server it would make every load of this version fail.
+    ``saved_model`` is a version that nobody serves yet and ``signature`` its default one, which the records
+    are for. Servers do not look at the ``model_name`` in a record. Raises :class:`WarmupRefused` if a record
+    fails, because in a server it would make every load of this version fail.
     """
     import tensorflow as tf
 
