@@ -27,7 +27,9 @@ def export_model(
     warmup: Warmup | None = None,
     overwrite: bool = False,
 ) -> ExportedModel:
-    """Writes a model as the next version under ``base_path`` and says what a server will see::
+    """Writes a model as the next version under ``base_path`` and says what a server will see.
+
+    ::
 
         >>> export_model(model, "models/digits", warmup=x_train[:32])
         digits, version 1: models/digits/1
