@@ -16,6 +16,7 @@ from kernel_server.batching.parameters import BatchingParameters
 from kernel_server.batching.scheduler import BatchScheduler
 from kernel_server.config.batching import read_batching_parameters
 from kernel_server.config.model_server import ModelServerConfig
+from kernel_server.config.monitoring import read_prometheus_path
 from kernel_server.core.manager import Manager
 from kernel_server.core.state import State, VersionState
 from kernel_server.handlers import Handlers
@@ -24,6 +25,7 @@ from kernel_server.handlers.config_file import ConfigFile
 from kernel_server.handlers.drain import DrainHandler
 from kernel_server.handlers.example_handler import ExampleHandler
 from kernel_server.handlers.metadata import MetadataHandler
+from kernel_server.handlers.metrics import MetricsHandler
 from kernel_server.handlers.models import Models
 from kernel_server.handlers.predict import PredictHandler
 from kernel_server.handlers.reload import ReloadHandler
@@ -31,6 +33,7 @@ from kernel_server.handlers.statistics import StatisticsHandler
 from kernel_server.handlers.status import StatusHandler
 from kernel_server.lifetime import Lifetime, ProcessId
 from kernel_server.listening import host_port
+from kernel_server.monitoring.totals import Totals
 from kernel_server.process import Addresses, ServerProcess
 from kernel_server.rest.server import RestServer
 from kernel_server.rpc.server import GrpcServer
@@ -84,7 +87,11 @@ class App:
             load_retry_interval_seconds=max(0.0, settings.load_retry_interval_micros / 1e6),
         )
         self._models = Models(self._manager)
-        self._scheduler = BatchScheduler(_batching_parameters(settings), settings.enable_batching)
+        self._totals = Totals(self._manager.monitor.knows)
+        self._metrics_path = _metrics_path(settings)
+        self._scheduler = BatchScheduler(
+            _batching_parameters(settings), settings.enable_batching, self._totals
+        )
         self._handlers = self._build_handlers()
         lifetime = Lifetime(
             _owner(settings), settings.owner_timeout_seconds, settings.idle_timeout_seconds, self._last_use
@@ -141,6 +148,7 @@ class App:
     def _build_handlers(self) -> Handlers:
         settings = self.settings
         check_method_name = settings.enable_signature_method_name_check
+        statistics = StatisticsHandler(self._scheduler)
         reload = ReloadHandler(
             self._manager,
             self._models,
@@ -155,7 +163,9 @@ class App:
             status=StatusHandler(self._manager.monitor),
             reload=reload,
             batching=BatchingHandler(self._scheduler, self._manager.monitor),
-            statistics=StatisticsHandler(self._scheduler),
+            statistics=statistics,
+            metrics=MetricsHandler(statistics, self._scheduler, self._totals),
+            totals=self._totals,
             drain=DrainHandler(self._models, self._scheduler),
         )
 
@@ -192,6 +202,7 @@ class App:
             timeout_seconds=settings.rest_api_timeout_in_ms / 1000,
             cors=settings.rest_api_enable_cors_support,
             is_ready=lambda: not self._handlers.drain.started.is_set(),
+            metrics_path=self._metrics_path,
         )
 
     def _watch_config_file(self) -> None:
@@ -222,6 +233,11 @@ def _batching_parameters(settings: Settings) -> BatchingParameters:
     if settings.batching_parameters_file is not None:
         return read_batching_parameters(settings.batching_parameters_file)
     return BatchingParameters(thread_pool_name=DEFAULT_POOL_NAME)
+
+
+def _metrics_path(settings: Settings) -> str | None:
+    file = settings.monitoring_config_file
+    return read_prometheus_path(file) if file is not None and settings.rest_api_port else None
 
 
 def _absolute(path: Path | None) -> Path | None:

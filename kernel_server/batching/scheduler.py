@@ -15,6 +15,7 @@ from kernel_server.batching.queue import BatchQueue
 from kernel_server.batching.quiet import QuietWatch
 from kernel_server.core.servable import Runner, ServableId
 from kernel_server.monitoring.statistics import QueueStatistics
+from kernel_server.monitoring.totals import Totals
 
 
 class ModelBatching:
@@ -36,8 +37,11 @@ class BatchScheduler:
     these. All methods belong to the event loop's thread.
     """
 
-    def __init__(self, defaults: BatchingParameters, enabled: bool = True) -> None:
+    def __init__(
+        self, defaults: BatchingParameters, enabled: bool = True, totals: Totals | None = None
+    ) -> None:
         self.loop = asyncio.get_running_loop()
+        self._totals = totals or Totals()
         self._defaults = defaults
         self._enabled = enabled
         self._models: dict[str, ModelBatching] = {}
@@ -49,6 +53,11 @@ class BatchScheduler:
         self._draining = False
         self._watcher: asyncio.Future[None] | None = None
         self._quiet_watch = QuietWatch(self.loop, self._is_any_overdue, self._went_quiet)
+
+    @property
+    def pool_name(self) -> str:
+        """The name of the worker threads."""
+        return self._defaults.thread_pool_name
 
     @property
     def models(self) -> Mapping[str, ModelBatching]:
@@ -86,7 +95,7 @@ class BatchScheduler:
         """
         model = self.model(servable.name)
         same = (q.statistics for q in model.queues if (q.servable, q.signature) == (servable, signature))
-        statistics = next(same, None) or QueueStatistics()
+        statistics = next(same, None) or QueueStatistics(servable.name, self._totals)
         queue = BatchQueue(self, model, servable, signature, runner, batchable, statistics)
         model.queues.append(queue)
         return queue
@@ -94,6 +103,7 @@ class BatchScheduler:
     def remove_queue(self, queue: BatchQueue) -> None:
         """Forget a queue whose version is being unloaded; it must be empty."""
         queue.model.queues.remove(queue)
+        queue.statistics.retire()
 
     def offer(self, queue: BatchQueue) -> None:
         """``queue`` has one more request: send a batch off if one is due and a thread is free."""
@@ -187,7 +197,7 @@ class BatchScheduler:
         self._inbox.put(batch)
 
     def _add_thread(self) -> None:
-        name = f"{self._defaults.thread_pool_name}-{len(self._threads)}"
+        name = f"{self.pool_name}-{len(self._threads)}"
         thread = threading.Thread(target=self._work, name=name, daemon=True)
         self._threads.append(thread)
         thread.start()

@@ -71,6 +71,11 @@ class StateMonitor:
         with self._changed:
             return tuple(sorted(self._states))
 
+    def knows(self, name: str) -> bool:
+        """Whether a version of the model was ever seen."""
+        with self._changed:
+            return name in self._states
+
     def versions(self, name: str) -> list[VersionState]:
         """Every version of a model ever seen, highest first; empty for an unknown model."""
         with self._changed:

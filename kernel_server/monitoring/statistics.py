@@ -11,6 +11,7 @@ import numpy as np
 
 from kernel_server.monitoring.histogram import Histogram, exponential_limits
 from kernel_server.monitoring.timing import STAGES, TimingRecord
+from kernel_server.monitoring.totals import FOLD_EVERY, Totals
 
 if TYPE_CHECKING:
     from kernel_server.batching.batch import Batch
@@ -20,9 +21,6 @@ STAGE_LIMITS = exponential_limits(10.0, 1.25, 64)
 
 BATCH_SIZE_LIMITS = exponential_limits(1.0, 2.0, 14)
 """Rows: 1, 2, 4 … 8192."""
-
-FOLD_EVERY = 1024
-"""Records kept before they are counted: large enough to amortise numpy's call cost."""
 
 
 @dataclass(slots=True)
@@ -36,15 +34,22 @@ class Outcomes:
 
 
 class QueueStatistics:
-    """Counters of one queue. Touched by the event loop's thread only, so it needs no lock."""
+    """Counters of one signature of one version of ``model``, which also go into ``totals``.
 
-    def __init__(self) -> None:
+    ``fill`` is the sum of rows / batch limit over the executed batches. Touched by the event loop's
+    thread only, so it needs no lock.
+    """
+
+    def __init__(self, model: str, totals: Totals) -> None:
+        self._model = model
+        self._totals = totals
+        self._fold_every = FOLD_EVERY
         self.outcomes = Outcomes()
         self.close_reasons: Counter[str] = Counter()
         self.batches = 0
         self.rows = 0
         self.executed_rows = 0
-        self._fill = 0.0
+        self.fill = 0.0
         self._records: list[TimingRecord] = []
         self._batch_rows: list[int] = []
         self._stage_micros = {stage: Histogram(STAGE_LIMITS) for stage in STAGES}
@@ -53,7 +58,7 @@ class QueueStatistics:
     def add(self, record: TimingRecord) -> None:
         """Count one answered request."""
         self._records.append(record)
-        if len(self._records) >= FOLD_EVERY:
+        if len(self._records) >= self._fold_every:
             self._fold()
 
     def add_batch(self, batch: Batch) -> None:
@@ -61,16 +66,23 @@ class QueueStatistics:
         self.batches += 1
         self.rows += batch.rows
         self.executed_rows += batch.executed_rows
-        self._fill += batch.rows / batch.limit
+        self.fill += batch.rows / batch.limit
         self.close_reasons[batch.close_reason] += 1
         self._batch_rows.append(batch.rows)
-        if len(self._batch_rows) >= FOLD_EVERY:
+        if len(self._batch_rows) >= self._fold_every:
             self._fold()
+        if batch.batched:
+            self._totals.add_batch(batch)
+
+    def retire(self) -> None:
+        """The version is gone: keep nothing back from the totals, now and when a last answer goes out."""
+        self._fold_every = 1
+        self._fold()
 
     @property
     def fill_ratio(self) -> float:
         """Mean of rows / batch limit over the executed batches; 0 before the first."""
-        return self._fill / self.batches if self.batches else 0.0
+        return self.fill / self.batches if self.batches else 0.0
 
     @property
     def stage_micros(self) -> Mapping[str, Histogram]:
@@ -89,6 +101,7 @@ class QueueStatistics:
             micros = np.array([record.stages() for record in self._records]) * 1e6
             for column, histogram in enumerate(self._stage_micros.values()):
                 histogram.add(micros[:, column])
+            self._totals.add(self._model, self._records, micros)
             self._records.clear()
         if self._batch_rows:
             self._batch_size.add(self._batch_rows)

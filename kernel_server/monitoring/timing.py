@@ -3,25 +3,43 @@
 from __future__ import annotations
 
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from kernel_server.batching.batch import Batch
 
 STAGES = ("decode", "queue", "assemble", "compute", "encode", "total")
+QUEUE, TOTAL = STAGES.index("queue"), STAGES.index("total")
+UNTIL_COMPUTED = slice(QUEUE, STAGES.index("compute") + 1)
+
+
+class Entry(NamedTuple):
+    """How a request came in, in TensorFlow Serving's words: its call, and ``GRPC`` or ``REST``."""
+
+    api: str
+    entrypoint: str
+
+    @property
+    def method(self) -> str:
+        """The call as gRPC names it, whatever the way: ``Predict`` for REST's ``predict``."""
+        return self.api[:1].upper() + self.api[1:]
+
+
+UNNAMED = Entry("", "")
 
 
 class TimingRecord:
     """Moments of one request, each a reading of ``time.perf_counter()`` in seconds.
 
-    A face makes one when the bytes of a request are at hand, sets ``decoded`` when they are arrays, and
-    calls :meth:`replied` when the answer is bytes again. ``batch`` carries the moments that the request
-    shares with its batch, and the generation of the batching parameters that formed it.
+    A face makes one, naming itself, when the bytes of a request are at hand, sets ``decoded`` when they are
+    arrays, and calls :meth:`replied` when the answer is bytes again. ``batch`` carries the moments that the
+    request shares with its batch, and the generation of the batching parameters that formed it.
     """
 
-    __slots__ = ("batch", "decoded", "finished", "queued", "received", "sent")
+    __slots__ = ("batch", "decoded", "entry", "finished", "queued", "received", "sent")
 
-    def __init__(self) -> None:
+    def __init__(self, entry: Entry = UNNAMED) -> None:
+        self.entry = entry
         self.received = perf_counter()
         self.decoded = self.received
         self.queued = 0.0

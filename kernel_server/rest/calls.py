@@ -14,13 +14,16 @@ from kernel_server.errors import DeadlineExceeded, InvalidArgument, ServingError
 from kernel_server.handlers import Handlers
 from kernel_server.handlers.inference import InferenceTask, Result
 from kernel_server.handlers.model_spec import ModelSpec
-from kernel_server.monitoring.timing import TimingRecord
+from kernel_server.monitoring.timing import Entry, TimingRecord
 from kernel_server.rest.describe import metadata_body, status_body
 from kernel_server.rest.json_decode import PredictBody
 from kernel_server.rest.json_encode import encode
 from kernel_server.rest.json_examples import ExamplesBody
 from kernel_server.rest.json_results import results_body
 from kernel_server.rest.routes import Route
+
+_REST = "REST"
+_PREDICT = Entry("predict", _REST)
 
 T = TypeVar("T")
 _Done = Callable[[T | ServingError], None]
@@ -50,16 +53,23 @@ class Calls:
             case "predict":
                 return await self._predict(route.spec, text)
             case "classify":
-                return await self._infer(CLASSIFY, route.spec, text)
+                return await self._infer(CLASSIFY, route, text)
             case "regress":
-                return await self._infer(REGRESS, route.spec, text)
-            case "metadata":
-                return metadata_body(*self._handlers.metadata.metadata(route.spec))
+                return await self._infer(REGRESS, route, text)
             case _:
-                return status_body(self._handlers.status.model_status(route.spec))
+                return self._describe(route)
+
+    def _describe(self, route: Route) -> bytes:
+        began = perf_counter()
+        if route.call == "metadata":
+            reply = metadata_body(*self._handlers.metadata.metadata(route.spec))
+        else:
+            reply = status_body(self._handlers.status.model_status(route.spec))
+        self._handlers.totals.answer(route.spec.name, Entry(route.call, _REST), perf_counter() - began)
+        return reply
 
     async def _predict(self, spec: ModelSpec, text: bytes) -> bytes:
-        record = TimingRecord()
+        record = TimingRecord(_PREDICT)
         deadline = monotonic() + self._timeout
         body = PredictBody(text)
 
@@ -72,8 +82,8 @@ class Calls:
         record.replied()
         return reply
 
-    async def _infer(self, method_name: str, spec: ModelSpec, text: bytes) -> bytes:
-        record = TimingRecord()
+    async def _infer(self, method_name: str, route: Route, text: bytes) -> bytes:
+        record, spec = TimingRecord(Entry(route.call, _REST)), route.spec
         deadline = monotonic() + self._timeout
         body = ExamplesBody(text)
         examples = body.examples()

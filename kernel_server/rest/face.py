@@ -1,4 +1,4 @@
-"""HTTP around the calls: who may call, what a failure looks like, health probes, CORS, compression."""
+"""HTTP around the calls: who may call, what a failure looks like, probes, metrics, CORS, compression."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from collections.abc import Callable
 
 from aiohttp import hdrs, web
 
-from kernel_server.errors import Internal, ServingError, Unauthenticated
+from kernel_server.errors import Cancelled, Internal, ServingError, Unauthenticated
+from kernel_server.monitoring.totals import Totals
 from kernel_server.rest.body import read_body
 from kernel_server.rest.calls import Calls
+from kernel_server.rest.metrics import Metrics
 from kernel_server.rest.routes import match
 from kernel_server.rest.status_codes import http_status
 from kernel_server.security.tokens import Token
@@ -35,6 +37,8 @@ class Face:
     def __init__(
         self,
         calls: Calls,
+        metrics: Metrics,
+        totals: Totals,
         *,
         token: Token | None,
         cors: bool,
@@ -42,6 +46,8 @@ class Face:
         is_ready: Callable[[], bool],
     ) -> None:
         self._calls = calls
+        self._metrics = metrics
+        self._totals = totals
         self._token = token
         self._max_body_bytes = max_body_bytes
         self._is_ready = is_ready
@@ -51,26 +57,39 @@ class Face:
     async def __call__(self, request: web.BaseRequest) -> web.Response:
         """The reply to ``request``; what goes wrong on the way is told in it."""
         path = request.raw_path.partition("?")[0]
+        if self._metrics.has(path):
+            return await self._scrape(request, path)
         if not _API_PATH.fullmatch(path):
             return self._probe(path)
         if request.method == hdrs.METH_OPTIONS:
             return self._preflight(request)
+        return await self._call(request, path)
+
+    async def _call(self, request: web.BaseRequest, path: str) -> web.Response:
+        model = ""
         try:
-            reply = await self._call(request, path)
-        except ServingError as error:
-            return self._refusal(error)
+            self._authorize(request)
+            route = match(request.method, path)
+            model = route.spec.name
+            text = await read_body(request, self._max_body_bytes)
+            reply = await self._calls.answer(route, text)
+        except asyncio.CancelledError:
+            self._totals.refuse(model, Cancelled())
+            raise
         except Exception as error:
-            _log.exception("%s %s failed", request.method, path)
-            return self._refusal(Internal(f"{type(error).__name__} in the server; its log tells more."))
+            refusal = self._explained(error, request)
+            self._totals.refuse(model, refusal)
+            return self._refusal(refusal)
         if len(reply) >= _COMPRESS_FROM and "gzip" in request.headers.get(hdrs.ACCEPT_ENCODING, ""):
             return await self._compressed(reply)
         return web.Response(body=reply, headers=self._headers)
 
-    async def _call(self, request: web.BaseRequest, path: str) -> bytes:
-        self._authorize(request)
-        route = match(request.method, path)
-        text = await read_body(request, self._max_body_bytes)
-        return await self._calls.answer(route, text)
+    async def _scrape(self, request: web.BaseRequest, path: str) -> web.Response:
+        try:
+            self._authorize(request)
+        except Unauthenticated as error:
+            return self._refusal(error)
+        return await self._metrics.page(path)
 
     def _probe(self, path: str) -> web.Response:
         if path == "/livez":
@@ -93,6 +112,12 @@ class Face:
             raise Unauthenticated("This server asks for its token: send 'Authorization: Bearer <token>'.")
         if not self._token.admits(sent.encode(errors="surrogateescape")):
             raise Unauthenticated("The Authorization header does not carry this server's bearer token.")
+
+    def _explained(self, error: Exception, request: web.BaseRequest) -> ServingError:
+        if isinstance(error, ServingError):
+            return error
+        _log.error("%s %s failed", request.method, request.raw_path, exc_info=error)
+        return Internal(f"{type(error).__name__} in the server; its log tells more.")
 
     def _refusal(self, error: ServingError) -> web.Response:
         headers = self._headers

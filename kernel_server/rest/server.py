@@ -14,6 +14,7 @@ from kernel_server.handlers import Handlers
 from kernel_server.listening import host_port, listening_failed
 from kernel_server.rest.calls import Calls
 from kernel_server.rest.face import Face
+from kernel_server.rest.metrics import Metrics
 from kernel_server.security.tokens import Token
 
 MAX_BODY_BYTES = 128 * 1024 * 1024
@@ -31,7 +32,8 @@ class RestServer:
     ``port`` 0 lets the operating system choose. ``token`` is the bearer token that every call must carry;
     ``None`` lets everyone in. ``timeout_seconds`` bounds a prediction. ``cors`` adds the headers that let
     pages of other origins call. ``/livez`` and ``/readyz`` need no token; the latter says what
-    ``is_ready`` returns.
+    ``is_ready`` returns. ``metrics_path`` is where metrics are told with TensorFlow Serving's names; with
+    conventional ones they are always at ``/metrics``.
     """
 
     def __init__(
@@ -45,12 +47,15 @@ class RestServer:
         cors: bool = False,
         max_body_bytes: int = MAX_BODY_BYTES,
         is_ready: Callable[[], bool] = lambda: True,
+        metrics_path: str | None = None,
     ) -> None:
         self._host = host
         self._port = port
         self._max_body_bytes = max_body_bytes
         self._face = Face(
             Calls(handlers, timeout_seconds),
+            Metrics(handlers.metrics, metrics_path),
+            handlers.totals,
             token=Token(token) if token else None,
             cors=cors,
             max_body_bytes=max_body_bytes,

@@ -7,7 +7,7 @@ import logging
 import time
 from collections.abc import Callable
 
-from kernel_server.errors import DeadlineExceeded, Internal, ServingError
+from kernel_server.errors import Cancelled, DeadlineExceeded, Internal, ServingError
 from kernel_server.http2.headers import Headers
 from kernel_server.http2.stream import Stream
 from kernel_server.rpc.framing import (
@@ -25,6 +25,9 @@ from kernel_server.rpc.framing import (
 
 _log = logging.getLogger(__name__)
 
+_CLOCK_SLACK = 0.1
+"""Seconds by which a client may find its deadline passed, and reset the stream, before the server does."""
+
 _TIMEOUT_UNITS = {b"H": 3600.0, b"M": 60.0, b"S": 1.0, b"m": 1e-3, b"u": 1e-6, b"n": 1e-9}
 _MOST_TIMEOUT_DIGITS = 8
 
@@ -33,7 +36,8 @@ class Call:
     """The request of a client, and the one place where its answer is given.
 
     ``begin`` gets the call and its message, as bytes; afterwards :meth:`reply` or :meth:`fail` ends the
-    call, now or later. ``on_gone`` runs when the client gives up or its deadline passes.
+    call, now or later. ``on_gone`` runs when the client gives up or its deadline passes, ``on_refused`` gets
+    the error that ends the call.
     """
 
     __slots__ = (
@@ -49,6 +53,7 @@ class Call:
         "_timer",
         "deadline",
         "on_gone",
+        "on_refused",
     )
 
     def __init__(
@@ -70,6 +75,7 @@ class Call:
         self._timer: asyncio.TimerHandle | None = None
         self.deadline: float | None = None
         self.on_gone: Callable[[], None] | None = None
+        self.on_refused: Callable[[ServingError], None] | None = None
         timeout = headers.get(b"grpc-timeout")
         if timeout is not None:
             self._expire_after(timeout)
@@ -95,15 +101,20 @@ class Call:
 
     def gone(self) -> None:
         """Nobody waits for the answer any more."""
-        self._finish()
+        if not self._ended:
+            self._finish()
+            late = self.deadline is not None and time.monotonic() > self.deadline - _CLOCK_SLACK
+            self._tell_refusal(DeadlineExceeded() if late else Cancelled())
         if self.on_gone is not None:
             self.on_gone()
 
-    def reply(self, message: bytes) -> None:
-        """Answer the call with its one message; does nothing when nobody waits any more."""
-        if not self._ended:
-            self._finish()
-            self._stream.answer(HEAD, framed(message), OK)
+    def reply(self, message: bytes) -> bool:
+        """Answer the call with its one message; false when nobody waits any more."""
+        if self._ended:
+            return False
+        self._finish()
+        self._stream.answer(HEAD, framed(message), OK)
+        return True
 
     def send(self, message: bytes) -> None:
         """Answer one message of several; :meth:`close` ends them."""
@@ -121,7 +132,12 @@ class Call:
         """End the call with the status and message of ``error``."""
         if not self._ended:
             self._finish()
+            self._tell_refusal(error)
             self._stream.finish(trailers(error, with_head=not self._answered_head))
+
+    def _tell_refusal(self, error: ServingError) -> None:
+        if self.on_refused is not None:
+            self.on_refused(error)
 
     def _finish(self) -> None:
         self._ended = True

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from time import perf_counter
 
+from kernel_server.core.servable import ServableId
 from kernel_server.core.signature import CLASSIFY, REGRESS
 from kernel_server.errors import ServingError
 from kernel_server.handlers import Handlers
@@ -12,13 +13,16 @@ from kernel_server.handlers.example_handler import Question
 from kernel_server.handlers.examples import Examples
 from kernel_server.handlers.inference import InferenceTask, Result
 from kernel_server.handlers.model_spec import ModelSpec
-from kernel_server.monitoring.timing import TimingRecord
+from kernel_server.monitoring.timing import Entry, TimingRecord
 from kernel_server.rpc import example_requests_pb2
 from kernel_server.rpc.call import Call
 from kernel_server.rpc.methods import Methods, parse
 from kernel_server.rpc.model_specs import from_proto
 from kernel_server.rpc.prediction_service import SERVICE
 from kernel_server.rpc.results import encode_multi_response, encode_response
+
+_ENTRIES = {CLASSIFY: Entry("Classify", "GRPC"), REGRESS: Entry("Regress", "GRPC")}
+_MULTI_INFERENCE = Entry("MultiInference", "GRPC")
 
 
 class ExampleCalls:
@@ -37,7 +41,7 @@ class ExampleCalls:
 
     def infer(self, method_name: str, call: Call, message: bytes) -> None:
         """Answer one ClassificationRequest or RegressionRequest."""
-        record = TimingRecord()
+        record = TimingRecord(_ENTRIES[method_name])
         request = parse(example_requests_pb2.ExampleRequest, message)
         spec = from_proto(request)
         task = InferenceTask(spec.name, spec.signature, method_name)
@@ -45,7 +49,7 @@ class ExampleCalls:
 
     def multi_inference(self, call: Call, message: bytes) -> None:
         """Answer one MultiInferenceRequest; the spec of its first task decides on the version."""
-        record = TimingRecord()
+        record = TimingRecord(_MULTI_INFERENCE)
         request = parse(example_requests_pb2.MultiInferenceRequest, message)
         specs = [_spec(task) for task in request.tasks]
         tasks = tuple(
@@ -63,18 +67,15 @@ class ExampleCalls:
         record: TimingRecord,
     ) -> None:
         handler = self._handlers.examples
+        call.on_refused = partial(self._handlers.totals.refuse, spec.name)
         handle = handler.open(spec)
 
         def done(outcome: list[Result] | ServingError) -> None:
             handle.release()
             if isinstance(outcome, ServingError):
                 call.fail(outcome)
-                return
-            if isinstance(question, InferenceTask):
-                call.reply(encode_response(handle.id, question, outcome[0]))
-            else:
-                call.reply(encode_multi_response(handle.id, question, outcome))
-            record.replied()
+            elif call.reply(_encode(handle.id, question, outcome)):
+                record.replied()
 
         try:
             examples = _examples(sent)
@@ -83,6 +84,12 @@ class ExampleCalls:
         except BaseException:
             handle.release()
             raise
+
+
+def _encode(servable: ServableId, question: Question, results: list[Result]) -> bytes:
+    if isinstance(question, InferenceTask):
+        return encode_response(servable, question, results[0])
+    return encode_multi_response(servable, question, results)
 
 
 def _spec(task: example_requests_pb2.InferenceTask) -> ModelSpec:

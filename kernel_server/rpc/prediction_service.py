@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from time import perf_counter
 
 from tensorflow_serving.apis import get_model_metadata_pb2, predict_pb2
@@ -10,7 +11,7 @@ from tensorflow_serving.apis import get_model_metadata_pb2, predict_pb2
 from kernel_server.core.servable import Array, ServableId
 from kernel_server.errors import InvalidArgument, ServingError
 from kernel_server.handlers import Handlers
-from kernel_server.monitoring.timing import TimingRecord
+from kernel_server.monitoring.timing import Entry, TimingRecord
 from kernel_server.rpc.call import Call
 from kernel_server.rpc.methods import Methods, parse, unary
 from kernel_server.rpc.model_specs import encode_spec, from_proto
@@ -21,6 +22,7 @@ from kernel_server.wire_format import delimited, text_field
 SERVICE = "tensorflow.serving.PredictionService"
 
 _SIGNATURE_DEF = "signature_def"
+_PREDICT = Entry("Predict", "GRPC")
 
 
 class PredictionService:
@@ -41,8 +43,9 @@ class PredictionService:
 
     def predict(self, call: Call, message: bytes) -> None:
         """Answer one PredictRequest; the whole way runs in callbacks, without a task of its own."""
-        record = TimingRecord()
+        record = TimingRecord(_PREDICT)
         request = parse(predict_pb2.PredictRequest, message)
+        call.on_refused = partial(self._handlers.totals.refuse, request.model_spec.name)
         spec = from_proto(request)
         handle = self._handlers.predict.open(spec)
 
@@ -50,8 +53,7 @@ class PredictionService:
             handle.release()
             if isinstance(outcome, ServingError):
                 call.fail(outcome)
-            else:
-                call.reply(_encode_reply(handle.id, spec.signature, outcome, self._as_content))
+            elif call.reply(_encode_reply(handle.id, spec.signature, outcome, self._as_content)):
                 record.replied()
 
         try:

@@ -28,12 +28,14 @@ def server(models: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) ->
     config = model_server_config_pb2.ModelServerConfig(model_config_list={"config": configs})
     (folder / "models.txt").write_text(str(config))
     (folder / "batching.txt").write_text(BATCHING)
+    (folder / "monitoring.txt").write_text("prometheus_config { enable: true }")
     running = Server(
         folder,
         model_config_file=folder / "models.txt",
         enable_batching=True,
         batching_parameters_file=folder / "batching.txt",
         rest_api_port="auto",
+        monitoring_config_file=folder / "monitoring.txt",
     )
     try:
         yield running.wait_until_ready()

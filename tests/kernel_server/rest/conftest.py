@@ -19,11 +19,13 @@ from kernel_server.handlers.batching import BatchingHandler
 from kernel_server.handlers.drain import DrainHandler
 from kernel_server.handlers.example_handler import ExampleHandler
 from kernel_server.handlers.metadata import MetadataHandler
+from kernel_server.handlers.metrics import MetricsHandler
 from kernel_server.handlers.models import Models
 from kernel_server.handlers.predict import PredictHandler
 from kernel_server.handlers.reload import ReloadHandler
 from kernel_server.handlers.statistics import StatisticsHandler
 from kernel_server.handlers.status import StatusHandler
+from kernel_server.monitoring.totals import Totals
 from kernel_server.rest.server import RestServer
 from kernel_server.servables.platforms import Platforms
 from kernel_server.settings import Settings
@@ -33,8 +35,9 @@ from kernel_server.settings import Settings
 async def serving() -> AsyncIterator[Serving]:
     """Handlers over model ``half``, versions 1 (x/2+1) and 2 (x/2+2, labelled ``stable``)."""
     manager, stuck = Manager(), Event()
-    scheduler = BatchScheduler(BatchingParameters(max_batch_size=1000, num_batch_threads=2))
-    models = Models(manager)
+    totals = Totals(manager.monitor.knows)
+    scheduler = BatchScheduler(BatchingParameters(max_batch_size=1000, num_batch_threads=2), totals=totals)
+    models, statistics = Models(manager), StatisticsHandler(scheduler)
     handlers = Handlers(
         predict=PredictHandler(models, scheduler),
         examples=ExampleHandler(models, scheduler),
@@ -42,7 +45,9 @@ async def serving() -> AsyncIterator[Serving]:
         status=StatusHandler(manager.monitor),
         reload=ReloadHandler(manager, models, Platforms(Settings()), 1.0),
         batching=BatchingHandler(scheduler, manager.monitor),
-        statistics=StatisticsHandler(scheduler),
+        statistics=statistics,
+        metrics=MetricsHandler(statistics, scheduler, totals),
+        totals=totals,
         drain=DrainHandler(models, scheduler),
     )
     manager.start()
