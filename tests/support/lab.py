@@ -16,11 +16,15 @@ ENDED = """() => {
   return panel.sessionContext.session.kernel.status === 'idle'
     && (failed || cells.every(cell => cell.model.executionCount));
 }"""
+DRAWN = """() => {
+  const outputs = [...document.querySelectorAll('.jp-OutputArea-output')];
+  return !outputs.some(output => output.innerText.includes('Loading widget'));
+}"""
 ERRORS = """() => {
   const cells = window.jupyterapp.shell.currentWidget.content.widgets.filter(c => c.model.type === 'code');
   const shown = [...document.querySelectorAll('.jp-OutputArea-output')].map(n => n.innerText).join(' ');
   return cells.flatMap(c => c.model.outputs.toJSON()).filter(o => o.output_type === 'error')
-    .map(o => `${o.ename}: ${o.evalue}`).concat(shown.match(/Error displaying widget|Loading widget/g) ?? []);
+    .map(o => `${o.ename}: ${o.evalue}`).concat(shown.match(/Error displaying widget/g) ?? []);
 }"""
 IN_KERNEL = """async code => {
   const future = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.requestExecute({ code });
@@ -38,19 +42,20 @@ class Lab:
         self.folder = folder
         self._address, self._token, self._browser = address, token, browser
 
-    def open(self, name: str, *cells: str) -> Notebook:
+    def open(self, name: str, *cells: str, scale: float = 1) -> Notebook:
         """A new notebook of these cells, shown and all of it run without an error."""
         content = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
         content.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
         path = self.folder / f"{name}.ipynb"
         nbformat.write(content, path)
-        notebook = self.show(path)
+        notebook = self.show(path, scale)
         notebook.run_all()
         return notebook
 
-    def show(self, path: Path) -> Notebook:
+    def show(self, path: Path, scale: float = 1) -> Notebook:
         """A notebook of the folder, on a page of its own, with its kernel ready."""
-        page = self._browser.new_page(viewport={"width": 1180, "height": 1100})
+        size = {"width": 1180, "height": 1100}
+        page = self._browser.new_page(viewport=size, device_scale_factor=scale)
         page.set_default_timeout(SECONDS * 1000)
         page.goto(f"{self._address}/lab/tree/{path.name}?token={self._token}&reset")
         page.wait_for_function(READY)
@@ -67,11 +72,13 @@ class Notebook:
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
 
     def run_all(self) -> None:
-        """Runs every cell; none may end in an error."""
+        """Runs every cell; none may end in an error, and every widget must appear."""
         self.command("notebook:clear-all-cell-outputs")
         self.command("notebook:run-all-cells")
         self.page.wait_for_function(ENDED)
-        assert self.page.evaluate(ERRORS) == []
+        self.page.wait_for_function(DRAWN)
+        errors = self.page.evaluate(ERRORS)
+        assert not errors, errors
 
     def command(self, name: str, **arguments: str) -> None:
         """Runs one of JupyterLab's commands and does not wait for its end."""
