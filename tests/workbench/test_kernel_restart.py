@@ -9,7 +9,8 @@ from jupyter_client.manager import KernelManager
 from workbench.home import ServerFolder
 from workbench.records import read_record
 
-OWNER_TIMEOUT = 3.0
+OWNER_TIMEOUT = 10.0
+"""Seconds; a restarted kernel on a busy machine needs some to be ready and attach."""
 
 
 @pytest.fixture
