@@ -60,7 +60,7 @@ class Models:
         try:
             return self._manager.handle(spec.name, version)
         except ServableNotFound as error:
-            raise self._with_alternatives(error) from None
+            raise self._with_alternatives(error, spec.label) from None
 
     def replace_labels(self, labels: Mapping[str, Mapping[str, int]]) -> None:
         """Replace the labels of all models at once."""
@@ -76,15 +76,25 @@ class Models:
             raise UnknownLabel(label, labels)
         return labels[label]
 
-    def _with_alternatives(self, error: ServableNotFound) -> ServableNotFound:
-        names = self._manager.names()
+    def _with_alternatives(self, error: ServableNotFound, label: str | None) -> ServableNotFound:
+        hints = [error.message, self._alternatives(error)]
+        if label is not None and error.version is not None:
+            state = self._state_text(error.name, error.version)
+            hints.insert(1, f"Label {label} waits for version {error.version}, which {state}")
+        return error.reworded(". ".join(hints) + ".")
+
+    def _alternatives(self, error: ServableNotFound) -> str:
         versions = self._manager.available(error.name)
         if versions:
-            hint = f"Available versions of {error.name}: {', '.join(map(str, versions))}."
-        elif error.name in self._manager.monitor.names():
-            state = self._manager.monitor.versions(error.name)[0]
-            reason = f": {state.error.message}" if state.error else ""
-            hint = f"{error.name} version {state.id.version} is {state.state.name}{reason}."
-        else:
-            hint = f"Available models: {', '.join(names) or 'none'}."
-        return error.reworded(f"{error.message}. {hint}")
+            return f"Available versions of {error.name}: {', '.join(map(str, versions))}"
+        latest = next(iter(self._manager.monitor.versions(error.name)), None)
+        if latest is not None:
+            version = latest.id.version
+            return f"{error.name} version {version} {self._state_text(error.name, version)}"
+        return f"Available models: {', '.join(self._manager.names()) or 'none'}"
+
+    def _state_text(self, name: str, version: int) -> str:
+        for state in self._manager.monitor.versions(name):
+            if state.id.version == version:
+                return f"is {state.state.name}" + (f": {state.error.message}" if state.error else "")
+        return "has not appeared"

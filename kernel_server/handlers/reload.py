@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,12 +19,14 @@ from kernel_server.handlers.models import Models
 from kernel_server.servables.platforms import Platforms
 from kernel_server.sources.file_system import FileSystemSource, MonitoredModel
 
+_log = logging.getLogger(__name__)
+
 _WAIT_SLICE = 0.2
 """Seconds between two looks whether the caller still waits."""
 
 
 class LabelOnUnavailableVersion(FailedPrecondition):
-    """A label may only name a version that answers requests now."""
+    """A label may move only to a version that answers requests now."""
 
     def __init__(self, model: str, version: int) -> None:
         super().__init__(
@@ -108,11 +111,29 @@ class ReloadHandler:
     def _check_labels(self, models: Sequence[ModelConfig]) -> None:
         for model in models:
             available = self._manager.available(model.name)
-            old = self._models.labels(model.name)
             for label, version in model.labels.items():
-                free = self._allow_unavailable and old.get(label, version) == version
-                if version not in available and not free:
+                if version in available:
+                    continue
+                if not self._may_wait(model.name, label, version):
                     raise LabelOnUnavailableVersion(model.name, version)
+                _log.info("Label %s of %s waits for version %d", label, model.name, version)
+
+    def _may_wait(self, model: str, label: str, version: int) -> bool:
+        """Whether a label may name a version that is not available.
+
+        Those of a model that is new may, and go on to while the version has not come. TensorFlow Serving
+        refuses that, so that a server whose configuration has labels cannot be started again.
+        """
+        if model not in self._factories:
+            return True
+        if self._allow_unavailable:
+            return self._models.labels(model).get(label, version) == version
+        return self._models.labels(model).get(label) == version and self._has_not_come(model, version)
+
+    def _has_not_come(self, model: str, version: int) -> bool:
+        states = {state.id.version: state for state in self._manager.monitor.versions(model)}
+        found = states.get(version)
+        return found is None or found.state < State.AVAILABLE or found.error is not None
 
     def _aspire(self, name: str, versions: Sequence[tuple[int, Path]]) -> None:
         factory = self._factories[name]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +15,7 @@ from support.stubs import model_config
 from kernel_server.core.manager import ServableNotFound
 from kernel_server.core.state import State
 from kernel_server.core.status_text import ModelsUnavailable
-from kernel_server.errors import FailedPrecondition, InvalidArgument, ServingError
+from kernel_server.errors import InvalidArgument, ServingError
 from kernel_server.handlers.config_file import ConfigFile
 from kernel_server.handlers.models import UnknownLabel
 from kernel_server.handlers.reload import LabelOnUnavailableVersion, PlatformChanged, ReloadHandler
@@ -181,23 +182,56 @@ class TestLabels:
             await bench.apply(model_config("a", path, stable=2))
         assert bench.reload.config == before
 
-    async def test_versions_and_labels_at_once_are_refused(self, bench: Bench, half: Half) -> None:
-        """As in TensorFlow Serving: labels are looked at before anything is loaded."""
-        with pytest.raises(FailedPrecondition, match="which is not currently available for inference"):
-            await bench.apply(model_config("a", half(1, name="a"), stable=1))
+    async def test_a_new_model_may_come_with_labels(self, bench: Bench, half: Half) -> None:
+        """TensorFlow Serving looks at labels before anything is loaded, and refuses that."""
+        await bench.apply(model_config("a", half(1, name="a"), stable=1))
+        assert bench.predict("a", label="stable") == 3.0
+
+    async def test_a_label_waits_for_its_version_and_says_so(self, bench: Bench, half: Half) -> None:
+        path = half(1, name="a")
+        config = model_config("a", path, "all", stable=1, canary=2)
+        await bench.apply(config)
+        expected = (
+            "Servable not found for request: Specific(a, 2). Label canary waits for version 2, which has not "
+            "appeared. Available versions of a: 1."
+        )
+        with pytest.raises(ServableNotFound, match=re.escape(expected)):
+            bench.predict("a", label="canary")
+        await bench.apply(config, model_config("b", half(1, name="b")))
+        half(2, name="a")
+        await bench.until(lambda: bench.manager.available("a") == (2, 1), "version 2 is available")
+        assert bench.predict("a", label="canary") == 4.0
+
+    async def test_a_label_that_waits_for_a_broken_version_tells_why(self, bench: Bench, half: Half) -> None:
+        path = half(1, name="a")
+        config = model_config("a", path, "all", canary=2)
+        await bench.apply(config)
+        (path / "2").mkdir()
+        await bench.until(lambda: bench.state("a", 2) is State.END, "version 2 has failed")
+        with pytest.raises(ServableNotFound, match="version 2, which is END: Could not find SavedModel"):
+            bench.predict("a", label="canary")
+        await bench.apply(config)
+
+    async def test_a_label_does_not_wait_for_a_version_that_went(self, bench: Bench, half: Half) -> None:
+        path = half(1, 2, name="a")
+        await bench.apply(model_config("a", path, "all", stable=1))
+        await bench.until(lambda: bench.manager.available("a") == (2, 1), "both are available")
+        await bench.apply(model_config("a", path, [2], stable=1))
+        await bench.until(lambda: bench.state("a", 1) is State.END, "version 1 is gone")
+        with pytest.raises(LabelOnUnavailableVersion):
+            await bench.apply(model_config("a", path, [2], stable=1))
 
     async def test_unless_new_labels_may_name_what_is_not_there_yet(self, bench: Bench, half: Half) -> None:
         lenient = ReloadHandler(
             bench.manager, bench.models, bench.reload._platforms, -1.0, allow_labels_for_unavailable=True
         )
         bench = Bench(bench.manager, bench.models, lenient)
-        applying = asyncio.create_task(bench.apply(model_config("a", half(1, name="a"), stable=1)))
-        await bench.until(lambda: bool(lenient.config.models), "the configuration is in force")
-        lenient.source.poll_once()
-        await applying
-        assert bench.predict("a", label="stable") == 3.0
+        await bench.apply(model_config("a", half(1, name="a")))
+        await bench.apply(model_config("a", half(name="a"), stable=2))
+        with pytest.raises(ServableNotFound, match="Label stable waits for version 2"):
+            bench.predict("a", label="stable")
         with pytest.raises(LabelOnUnavailableVersion):
-            await bench.apply(model_config("a", half(name="a"), stable=2))
+            await bench.apply(model_config("a", half(name="a"), stable=3))
 
 
 class TestConfigFile:
