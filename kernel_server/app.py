@@ -17,7 +17,9 @@ from kernel_server.batching.scheduler import BatchScheduler
 from kernel_server.config.batching import read_batching_parameters
 from kernel_server.config.model_server import ModelServerConfig
 from kernel_server.config.monitoring import read_prometheus_path
+from kernel_server.core.loader import LoaderFactory
 from kernel_server.core.manager import Manager
+from kernel_server.core.servable import ServableId
 from kernel_server.core.state import State, VersionState
 from kernel_server.handlers import Handlers
 from kernel_server.handlers.batching import BatchingHandler
@@ -39,6 +41,7 @@ from kernel_server.rest.server import RestServer
 from kernel_server.rpc.server import GrpcServer
 from kernel_server.security.tls import server_context
 from kernel_server.security.tokens import Token
+from kernel_server.servables.own_batching import with_own_batching
 from kernel_server.servables.platforms import Platforms
 from kernel_server.servables.tensorflow_device import resolve_device
 from kernel_server.settings import Port, Settings
@@ -152,7 +155,7 @@ class App:
         reload = ReloadHandler(
             self._manager,
             self._models,
-            Platforms(settings),
+            Platforms(settings, self._equip),
             settings.file_system_poll_wait_seconds,
             allow_labels_for_unavailable=settings.allow_version_labels_for_unavailable_models,
         )
@@ -168,6 +171,11 @@ class App:
             totals=self._totals,
             drain=DrainHandler(self._models, self._scheduler),
         )
+
+    def _equip(self, make: LoaderFactory) -> LoaderFactory:
+        """Have loaders do what the settings ask for beyond loading."""
+        own = self.settings.enable_batching and self.settings.enable_per_model_batching_parameters
+        return with_own_batching(make, self._scheduler) if own else make
 
     async def _stopped_before(self, loading: asyncio.Task[None]) -> bool:
         """Whether the server is told to stop while its first models load; raises why they do not."""
@@ -222,11 +230,15 @@ class App:
     def _forget_unloaded_versions(self) -> None:
         loop = asyncio.get_running_loop()
 
-        def forget(state: VersionState) -> None:
-            if state.state is State.END and not loop.is_closed():
-                loop.call_soon_threadsafe(self._handlers.forget, state.id)
+        def forget(servable: ServableId) -> None:
+            self._handlers.forget(servable)
+            self._scheduler.batchings.forget(servable)
 
-        self._manager.monitor.add_listener(forget)
+        def listen(state: VersionState) -> None:
+            if state.state is State.END and not loop.is_closed():
+                loop.call_soon_threadsafe(forget, state.id)
+
+        self._manager.monitor.add_listener(listen)
 
 
 def _batching_parameters(settings: Settings) -> BatchingParameters:

@@ -17,7 +17,8 @@ from kernel_server.monitoring.statistics import QueueStatistics
 from kernel_server.monitoring.timing import TimingRecord
 
 if TYPE_CHECKING:
-    from kernel_server.batching.scheduler import BatchScheduler, ModelBatching
+    from kernel_server.batching.model_batching import ModelBatching
+    from kernel_server.batching.scheduler import BatchScheduler
 
 
 class BatchQueue:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Mapping
 from queue import SimpleQueue
 from time import perf_counter
 
 from kernel_server.batching.batch import DRAIN, IDLE, Batch
+from kernel_server.batching.model_batching import ModelBatchings
 from kernel_server.batching.parameters import BatchingParameters
 from kernel_server.batching.queue import BatchQueue
 from kernel_server.batching.quiet import QuietWatch
@@ -18,23 +18,12 @@ from kernel_server.monitoring.statistics import QueueStatistics
 from kernel_server.monitoring.totals import Totals
 
 
-class ModelBatching:
-    """How one model is batched now, shared by the queues of all its versions and signatures."""
-
-    def __init__(self, parameters: BatchingParameters, enabled: bool) -> None:
-        self.parameters = parameters
-        self.enabled = enabled
-        self.generation = 1
-        self.running = 0
-        self.queues: list[BatchQueue] = []
-
-
 class BatchScheduler:
     """Takes requests on the event loop, runs their batches on worker threads.
 
     Queues take turns: each gets one batch onto a thread before any gets a second. A model never
     runs more batches at once than its ``num_batch_threads``; the pool is as large as the largest of
-    these. All methods belong to the event loop's thread.
+    these. All methods belong to the event loop's thread. ``batchings`` are the parameters in force.
     """
 
     def __init__(
@@ -42,9 +31,8 @@ class BatchScheduler:
     ) -> None:
         self.loop = asyncio.get_running_loop()
         self._totals = totals or Totals()
-        self._defaults = defaults
-        self._enabled = enabled
-        self._models: dict[str, ModelBatching] = {}
+        self.pool_name = defaults.thread_pool_name
+        self.batchings = ModelBatchings(defaults, enabled)
         self._rotation: deque[BatchQueue] = deque()
         self._inbox: SimpleQueue[Batch | None] = SimpleQueue()
         self._threads: list[threading.Thread] = []
@@ -54,36 +42,16 @@ class BatchScheduler:
         self._watcher: asyncio.Future[None] | None = None
         self._quiet_watch = QuietWatch(self.loop, self._is_any_overdue, self._went_quiet)
 
-    @property
-    def pool_name(self) -> str:
-        """The name of the worker threads."""
-        return self._defaults.thread_pool_name
-
-    @property
-    def models(self) -> Mapping[str, ModelBatching]:
-        """Every model that was asked for, by name."""
-        return self._models
-
-    def model(self, name: str) -> ModelBatching:
-        """The batching of model ``name``, which starts with the defaults."""
-        found = self._models.get(name)
-        if found is None:
-            found = self._models[name] = ModelBatching(self._defaults, self._enabled)
-        return found
-
-    def replace(self, name: str, parameters: BatchingParameters, enabled: bool = True) -> ModelBatching:
+    def replace(self, name: str, parameters: BatchingParameters, enabled: bool = True) -> None:
         """Put ``parameters`` in force for one model and count a generation.
 
         Open batches leave as they are, so every batch runs under the parameters it was opened with.
         """
-        model = self.model(name)
-        for queue in model.queues:
-            queue.close_open(DRAIN)
-        model.parameters, model.enabled = parameters, enabled
-        model.generation += 1
-        self._limit = max(known.parameters.num_batch_threads for known in self._models.values())
+        for batching in self.batchings.replace(name, parameters, enabled):
+            for queue in batching.queues:
+                queue.close_open(DRAIN)
+        self._limit = self.batchings.num_threads
         self._pump()
-        return model
 
     def add_queue(
         self, servable: ServableId, signature: str, runner: Runner, batchable: bool = True
@@ -93,7 +61,7 @@ class BatchScheduler:
         Requests to a signature that is not ``batchable`` each run alone. Queues of one signature, which
         differ by output filter, share their statistics.
         """
-        model = self.model(servable.name)
+        model = self.batchings.of_version(servable)
         same = (q.statistics for q in model.queues if (q.servable, q.signature) == (servable, signature))
         statistics = next(same, None) or QueueStatistics(servable.name, self._totals)
         queue = BatchQueue(self, model, servable, signature, runner, batchable, statistics)
@@ -138,7 +106,7 @@ class BatchScheduler:
     @property
     def in_flight(self) -> int:
         """Requests taken and not answered, over all queues."""
-        return sum(queue.in_flight for model in self._models.values() for queue in model.queues)
+        return sum(queue.in_flight for batching in self.batchings for queue in batching.queues)
 
     def stop(self, timeout: float = 30.0) -> bool:
         """End the worker threads after the batches they have; call after :meth:`drain`.

@@ -44,7 +44,7 @@ class BatchingHandler:
         """The parameters in force; raises ``ModelNotFound``."""
         if model not in self._monitor.names():
             raise ModelNotFound(model, None, self._monitor.names())
-        found = self._scheduler.model(model)
+        found = self._scheduler.batchings.of_model(model)
         return BatchingState(model, found.enabled, found.parameters, found.generation)
 
     def replace(

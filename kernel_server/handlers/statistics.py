@@ -33,23 +33,22 @@ class StatisticsHandler:
 
     def read(self, model: str = "") -> Iterator[SignatureReading]:
         """One reading per signature that has had requests, of one model or of all."""
-        for name, batching in self._scheduler.models.items():
-            if model in ("", name):
-                queues = sorted(batching.queues, key=_key)
-                for _, same in groupby(queues, _key):
-                    yield _reading(list(same), batching.generation)
+        queues = [queue for batching in self._scheduler.batchings for queue in batching.queues]
+        asked = (queue for queue in queues if model in ("", queue.servable.name))
+        for _, same in groupby(sorted(asked, key=_key), _key):
+            yield _reading(list(same))
 
 
 def _key(queue: BatchQueue) -> tuple[ServableId, str]:
     return queue.servable, queue.signature
 
 
-def _reading(queues: list[BatchQueue], generation: int) -> SignatureReading:
+def _reading(queues: list[BatchQueue]) -> SignatureReading:
     """Queues of one signature, which differ by output filter, share their counters."""
     return SignatureReading(
         servable=queues[0].servable,
         signature=queues[0].signature,
-        generation=generation,
+        generation=queues[0].model.generation,
         counters=queues[0].statistics,
         queued_requests=sum(queue.queued for queue in queues),
         enqueued_batches=sum(queue.enqueued for queue in queues),

@@ -35,10 +35,16 @@ class PlatformNotInstalled(FailedPrecondition):
 
 
 class Platforms:
-    """Loader factories by platform name, each built on first use and then shared by its models."""
+    """Loader factories by platform name, each built on first use and then shared by its models.
 
-    def __init__(self, settings: Settings) -> None:
+    ``wrap`` has the last word on each: it may return a factory whose loaders do more.
+    """
+
+    def __init__(
+        self, settings: Settings, wrap: Callable[[LoaderFactory], LoaderFactory] = lambda factory: factory
+    ) -> None:
         self._settings = settings
+        self._wrap = wrap
         self._entry_points: dict[str, EntryPoint] = {found.name: found for found in entry_points(group=GROUP)}
         self._factories: dict[str, LoaderFactory] = {}
 
@@ -54,5 +60,5 @@ class Platforms:
                 build: Platform = self._entry_points[platform].load()
             except ImportError as error:
                 raise PlatformNotInstalled(platform, error) from error
-            self._factories[platform] = build(self._settings)
+            self._factories[platform] = self._wrap(build(self._settings))
         return self._factories[platform]
