@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-import uuid
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,6 @@ def execute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
     Short values stand in for the times that cells name under ``nbmake.mock`` in their metadata.
     """
-    monkeypatch.setenv(leftovers.MARK, uuid.uuid4().hex)
     monkeypatch.setenv("WORKBENCH_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
 
@@ -42,8 +40,9 @@ def execute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_tutorial_runs_and_leaves_nothing(path: Path, execute: Any, tmp_path: Path) -> None:
+    before = leftovers.processes()
     notebook = execute(path)
-    assert leftovers.end(leftovers.processes_after(5)) == []
+    assert leftovers.end(leftovers.processes_after(5, before)) == []
     assert list((tmp_path / "home").rglob("state.json")) == []
     assert hidden_errors(notebook) == []
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
+from collections.abc import Collection
 from pathlib import Path
 
 import psutil
@@ -18,12 +19,14 @@ def processes() -> list[psutil.Process]:
     return [process for process in psutil.process_iter() if _is_ours(process)]
 
 
-def processes_after(patience: float) -> list[psutil.Process]:
-    """What is still there when everything had ``patience`` seconds to end."""
+def processes_after(patience: float, besides: Collection[psutil.Process] = ()) -> list[psutil.Process]:
+    """What is still there, ``besides`` what may be, when everything had ``patience`` seconds to end."""
     deadline = time.monotonic() + patience
-    while (left := processes()) and time.monotonic() < deadline:
+    while True:
+        left = [process for process in processes() if process not in besides]
+        if not left or time.monotonic() > deadline:
+            return left
         time.sleep(0.1)
-    return left
 
 
 def end(processes: list[psutil.Process]) -> list[str]:

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import uuid
 from pathlib import Path
 
 import nbformat
@@ -32,9 +31,8 @@ def notebook(tmp_path):
 
 
 def test_the_whole_demo_leaves_a_curve_of_each_setting_and_nothing_else(tmp_path, monkeypatch):
-    monkeypatch.setenv(leftovers.MARK, uuid.uuid4().hex)
     monkeypatch.setenv("WORKBENCH_HOME", str(tmp_path / "home"))
-    folder = tmp_path / "demo"
+    folder, before = tmp_path / "demo", leftovers.processes()
     workbench = Path(sys.executable).with_name("workbench")
     result = subprocess.run(
         [workbench, "demo", "--headless", f"--directory={folder}"],
@@ -42,7 +40,7 @@ def test_the_whole_demo_leaves_a_curve_of_each_setting_and_nothing_else(tmp_path
         text=True,
         timeout=THREE_MINUTES,
     )
-    assert leftovers.end(leftovers.processes_after(5)) == []
+    assert leftovers.end(leftovers.processes_after(5, before)) == []
     assert (result.returncode, result.stderr) == (0, "")
     assert "0 failed, 0 misrouted" in result.stdout
     assert result.stdout.splitlines()[-2:] == [str(folder / "curve.png"), str(folder / "curve.csv")]
