@@ -11,7 +11,6 @@ from pathlib import Path
 from support.lab import Lab
 
 PICTURE = Path(__file__).parents[2] / "notebooks" / "panel.png"
-MARGIN = 10
 MODEL = """
 import keras, workbench
 
@@ -27,7 +26,7 @@ def test_picture_of_a_curve_that_grows(lab: Lab) -> None:
     notebook = lab.open("picture", MODEL, "workbench.panel(server)", scale=2)
     page = notebook.page
     notebook.command("application:toggle-left-area")
-    page.set_viewport_size({"width": 960, "height": 1400})
+    page.set_viewport_size({"width": 1120, "height": 1400})
     page.get_by_role("tab", name="Curve", exact=True).click()
     page.get_by_label("Largest batches").fill("off, 64")
     page.get_by_label("Seconds per point").fill("3")
@@ -36,6 +35,6 @@ def test_picture_of_a_curve_that_grows(lab: Lab) -> None:
     points = page.locator(".swb-point[role=img]")
     points.nth(PERCENTILES * (POINTS_OF_FIRST + POINTS_OF_SECOND) - 1).wait_for()
     panel, chart = page.locator(".swb-panel").bounding_box(), page.locator(".swb-chart").bounding_box()
-    bottom = chart["y"] + chart["height"] - panel["y"]
-    page.screenshot(path=PICTURE, clip={**panel, "height": bottom + MARGIN})
+    height = chart["y"] + chart["height"] - panel["y"]
+    page.screenshot(path=PICTURE, clip={**panel, "height": height})
     notebook.python("server.stop()")
