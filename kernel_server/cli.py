@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import MISSING, Field, fields
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -18,18 +18,24 @@ from kernel_server.settings import Lifetime, Port, Settings
 FAILURE = 255
 """Exit status of a bad flag value and of a failed start, TensorFlow Serving's -1."""
 
-WITHOUT_EFFECT = (
-    "enable_profiler",
-    "flush_filesystem_caches",
-    "mixed_precision",
-    "remove_unused_fields_from_bundle_metagraph",
-    "skip_initialize_tpu",
-    "thread_pool_factory_config_file",
-    "use_alts_credentials",
-    "xla_cpu_compilation_enabled",
-    "xla_gpu_compilation_enabled",
-)
-"""Flags that are accepted, so that existing command lines work, and change nothing."""
+WITHOUT_EFFECT = {
+    "enable_grpc_healthcheck_service": "grpc.health.v1 is always offered",
+    "enable_profiler": "there is no profiler service",
+    "flush_filesystem_caches": "file caches are left to the operating system",
+    "grpc_max_threads": "one event loop serves all calls; num_batch_threads bounds the model runs",
+    "mixed_precision": "models run with the types they were exported with",
+    "num_tflite_interpreters_per_pool": "TFLite models are not served yet",
+    "num_tflite_pools": "TFLite models are not served yet",
+    "prefer_tflite_model": "TFLite models are not served yet; saved_model.pb is loaded",
+    "remove_unused_fields_from_bundle_metagraph": "graphs are kept as they are loaded",
+    "rest_api_num_threads": "one event loop serves all calls; num_batch_threads bounds the model runs",
+    "skip_initialize_tpu": "TPUs are not used",
+    "thread_pool_factory_config_file": "operations run on TensorFlow's own threads",
+    "use_alts_credentials": "ALTS is not offered; use ssl_config_file",
+    "xla_cpu_compilation_enabled": "models are compiled only where their export asks for it",
+    "xla_gpu_compilation_enabled": "models are compiled only where their export asks for it",
+}
+"""Flags that are accepted, so that existing command lines work, and why they change nothing."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -40,6 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     settings = parse(argv)
     try:
         settings.validate()
+        _warn(settings.idle_flags())
         # TensorFlow reads these when it is imported. Its informational lines would bury the server's own, and
         # Keras, which a server never needs, would take a third of the time until the server is ready.
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -66,10 +73,14 @@ def parse(argv: Sequence[str] | None = None) -> Settings:
     if unknown:
         parser.print_help()
     values = vars(given)
-    for name in WITHOUT_EFFECT:
-        if name in values:
-            print(f"warning: --{name} is accepted and has no effect", file=sys.stderr)
-    return Settings(**{field.name: values[field.name] for field in fields(Settings) if field.name in values})
+    settings = Settings(**{f.name: values[f.name] for f in fields(Settings) if f.name in values})
+    _warn(f"{name} has no effect: {reason}" for name, reason in WITHOUT_EFFECT.items() if name in values)
+    return settings
+
+
+def _warn(lines: Iterable[str]) -> None:
+    for line in lines:
+        print(f"warning: --{line}", file=sys.stderr)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -96,9 +107,9 @@ def _build_parser() -> argparse.ArgumentParser:
         group = groups.get(title) or groups.setdefault(title, parser.add_argument_group(title))
         group.add_argument(f"--{field.name}", help=_help(field), **_reading(types[field.name]))
     ignored = parser.add_argument_group("Accepted without effect")
-    for name in WITHOUT_EFFECT:
+    for name, reason in WITHOUT_EFFECT.items():
         if name not in types:
-            ignored.add_argument(f"--{name}", nargs="?", metavar="VALUE")
+            ignored.add_argument(f"--{name}", nargs="?", metavar="VALUE", help=reason)
     return parser
 
 

@@ -12,8 +12,8 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from kernel_server.batching.parameters import usable_cpus
-from kernel_server.errors import InvalidArgument
+from kernel_server.config.channel_arguments import most_received_bytes, without_effect
+from kernel_server.errors import InvalidArgument, Unimplemented
 
 Port = int | Literal["auto"]
 """A TCP port, 0 for none, or ``auto``: the operating system chooses and the server reports which."""
@@ -39,10 +39,6 @@ _access = partial(_flag, "Access")
 _process = partial(_flag, "Process")
 
 
-def _threads() -> int:
-    return 4 * usable_cpus()
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """The server's configuration, complete and unchanging; :meth:`validate` checks it as a whole.
@@ -56,13 +52,7 @@ class Settings:
         default=None, metadata=_network("also serve gRPC on this Unix socket")
     )
     grpc_channel_arguments: str = field(
-        default="", metadata=_network("gRPC server options: key=value,key=value")
-    )
-    grpc_max_threads: int = field(
-        default_factory=_threads, metadata=_network("threads that serve gRPC calls")
-    )
-    enable_grpc_healthcheck_service: bool = field(
-        default=False, metadata=_network("offer grpc.health.v1.Health")
+        default="", metadata=_network("key=value,key=value; of these grpc.max_receive_message_length counts")
     )
     ssl_config_file: Path | None = field(
         default=None, metadata=_network("text SSLConfig: TLS for gRPC, never for REST")
@@ -70,9 +60,6 @@ class Settings:
     use_alts_credentials: bool = field(default=False, metadata=_network("has no effect; ALTS is not offered"))
     rest_api_port: Port = field(
         default=0, metadata=_network("REST port; 0: none, auto: chosen by the system")
-    )
-    rest_api_num_threads: int = field(
-        default_factory=_threads, metadata=_network("threads that serve REST calls")
     )
     rest_api_timeout_in_ms: int = field(default=30_000, metadata=_network("longest run of a REST call"))
     rest_api_enable_cors_support: bool = field(
@@ -94,9 +81,7 @@ class Settings:
     allow_version_labels_for_unavailable_models: bool = field(
         default=False, metadata=_models("let a new label name a version that is not available yet")
     )
-    platform_config_file: Path | None = field(
-        default=None, metadata=_models("text PlatformConfigMap; replaces the built-in one")
-    )
+    platform_config_file: Path | None = field(default=None, metadata=_models("not read yet: refused"))
 
     file_system_poll_wait_seconds: int = field(
         default=1, metadata=_loading("seconds between looks for new versions; 0: one look, negative: none")
@@ -120,22 +105,14 @@ class Settings:
     num_request_iterations_for_warmup: int = field(
         default=0, metadata=_loading("replays of each; used when positive")
     )
-    prefer_tflite_model: bool = field(
-        default=False, metadata=_loading("load model.tflite where there is one")
-    )
-    num_tflite_pools: int = field(
-        default_factory=usable_cpus, metadata=_loading("interpreters of a TFLite model")
-    )
-    num_tflite_interpreters_per_pool: int = field(
-        default=1, metadata=_loading("above 1: batch inside TFLite")
-    )
 
     enable_batching: bool = field(default=False, metadata=_batching("gather requests into batches"))
     batching_parameters_file: Path | None = field(
         default=None, metadata=_batching("text BatchingParameters for all models")
     )
     enable_per_model_batching_parameters: bool = field(
-        default=False, metadata=_batching("use batching_params.pbtxt of each version folder")
+        default=False,
+        metadata=_batching("batch each version by the batching_params.pbtxt in its folder, or not at all"),
     )
 
     device: str = field(default="auto", metadata=_tensorflow("auto, cpu or gpu:N (ours)"))
@@ -152,7 +129,7 @@ class Settings:
         default=0, metadata=_tensorflow("ops that run at once; 0: auto")
     )
     tensorflow_session_config_file: Path | None = field(
-        default=None, metadata=_tensorflow("text ConfigProto")
+        default=None, metadata=_tensorflow("text ConfigProto; the flags of this group come before it")
     )
 
     enable_signature_method_name_check: bool = field(
@@ -195,13 +172,33 @@ class Settings:
     def validate(self) -> None:
         """Raise :class:`~kernel_server.errors.InvalidArgument` for settings no server can start with.
 
-        Files are not read here. The first messages are those of ``tensorflow_model_server``.
+        Files are not read here. The first messages are those of ``tensorflow_model_server``. A platform
+        configuration raises :class:`~kernel_server.errors.Unimplemented`.
         """
         for broken, message in self._contradictions():
             if broken:
                 raise InvalidArgument(message)
         for flag in ("port", "rest_api_port"):
             self._check_port(flag)
+        most_received_bytes(self.grpc_channel_arguments)
+        if self.platform_config_file is not None:
+            raise Unimplemented(
+                "platform_config_file is not read by this server; give its session_config in "
+                "tensorflow_session_config_file, its batching_parameters in batching_parameters_file with "
+                "enable_batching, and the rest as flags."
+            )
+
+    def idle_flags(self) -> list[str]:
+        """What is set and, as the other settings are, changes nothing: one line each."""
+        lines = [
+            f"grpc_channel_arguments: {key} has no effect; this server's HTTP/2 is its own"
+            for key in without_effect(self.grpc_channel_arguments)
+        ]
+        if self.monitoring_config_file is not None and not self.rest_api_port:
+            lines.append("monitoring_config_file has no effect without rest_api_port, which has the metrics")
+        if self.enable_per_model_batching_parameters and not self.enable_batching:
+            lines.append("enable_per_model_batching_parameters has no effect without enable_batching")
+        return lines
 
     def _contradictions(self) -> list[tuple[bool, str]]:
         parallelism = (

@@ -9,6 +9,7 @@ from pathlib import Path
 # Imported for their descriptors, which reflection tells.
 from tensorflow_serving.apis import model_service_pb2, prediction_service_pb2  # noqa: F401
 
+from kernel_server.config.channel_arguments import most_received_bytes
 from kernel_server.handlers import Handlers
 from kernel_server.http2.connection import Connection
 from kernel_server.listening import host_port
@@ -25,9 +26,6 @@ from kernel_server.rpc.addresses import listen_tcp, listen_unix
 from kernel_server.rpc.router import Router
 from kernel_server.security.tokens import Token
 from kernel_server.settings import Settings
-
-MOST_BYTES = 2**31 - 1
-"""TensorFlow Serving's limit of one message."""
 
 _HEALTH_NAMES = ("ModelService", "PredictionService", prediction_service.SERVICE, model_service.SERVICE)
 _REFLECTED = (
@@ -63,7 +61,7 @@ class GrpcServer:
             token,
             open_to_all=public,
             conversations=reflection,
-            most_bytes=_most_bytes(settings.grpc_channel_arguments),
+            most_bytes=most_received_bytes(settings.grpc_channel_arguments),
         )
         self._connections: set[Connection] = set()
         self._listeners: list[asyncio.Server] = []
@@ -103,10 +101,3 @@ class GrpcServer:
 
     def _connect(self) -> Connection:
         return Connection(self._router.accept, self._connections)
-
-
-def _most_bytes(channel_arguments: str) -> int:
-    """``grpc.max_receive_message_length`` among ``key=value,key=value``; -1 means no limit of our own."""
-    arguments = dict(pair.partition("=")[::2] for pair in channel_arguments.split(","))
-    limit = int(arguments.get("grpc.max_receive_message_length", -1))
-    return MOST_BYTES if limit < 0 else limit

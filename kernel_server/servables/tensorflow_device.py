@@ -8,6 +8,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf import config_pb2
 
 from kernel_server.batching.parameters import usable_cpus
+from kernel_server.config.text_format import read_text_proto
 from kernel_server.errors import InvalidArgument
 from kernel_server.settings import Settings
 
@@ -46,22 +47,29 @@ def resolve_device(wanted: str) -> str:
 def session_config(settings: Settings) -> config_pb2.ConfigProto:
     """How sessions use the machine: the device, its memory, and threads for the CPUs we may use.
 
-    GPU memory grows on demand unless ``per_process_gpu_memory_fraction`` fixes a share of it.
+    Flags come before ``tensorflow_session_config_file``, and that before what suits the machine. GPU memory
+    grows on demand unless ``per_process_gpu_memory_fraction`` fixes a share of it. Operations without a
+    kernel for their device always move to one that has it. Raises ``InvalidTextProto`` for a bad file.
     """
-    shared = settings.tensorflow_session_parallelism
-    config = config_pb2.ConfigProto(
-        intra_op_parallelism_threads=settings.tensorflow_intra_op_parallelism or shared or usable_cpus(),
-        inter_op_parallelism_threads=settings.tensorflow_inter_op_parallelism or shared or usable_cpus(),
-        allow_soft_placement=True,
-    )
+    file = settings.tensorflow_session_config_file
+    config = config_pb2.ConfigProto() if file is None else read_text_proto(file, config_pb2.ConfigProto)
+    config.allow_soft_placement = True
+    _set_threads(config, settings)
     device = resolve_device(settings.device)
     if device == "cpu":
         config.device_count["GPU"] = 0
         return config
     config.gpu_options.visible_device_list = device.removeprefix("gpu:")
-    fraction = settings.per_process_gpu_memory_fraction
-    if fraction > 0:
-        config.gpu_options.per_process_gpu_memory_fraction = fraction
-    else:
-        config.gpu_options.allow_growth = True
+    options = config.gpu_options
+    fraction = settings.per_process_gpu_memory_fraction or options.per_process_gpu_memory_fraction
+    options.per_process_gpu_memory_fraction = fraction
+    options.allow_growth = options.allow_growth or fraction == 0
     return config
+
+
+def _set_threads(config: config_pb2.ConfigProto, settings: Settings) -> None:
+    shared = settings.tensorflow_session_parallelism
+    for scope in ("intra", "inter"):
+        field = f"{scope}_op_parallelism_threads"
+        flag = getattr(settings, f"tensorflow_{scope}_op_parallelism")
+        setattr(config, field, flag or shared or getattr(config, field) or usable_cpus())

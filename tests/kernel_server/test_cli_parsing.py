@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from kernel_server.cli import WITHOUT_EFFECT, main, parse
-from kernel_server.errors import InvalidArgument
+from kernel_server.config.channel_arguments import BadChannelArguments
+from kernel_server.errors import InvalidArgument, Unimplemented
 from kernel_server.settings import Settings
 
 SERVABLE = ["--model_base_path=/models/m"]
@@ -85,8 +86,34 @@ def test_flag_without_effect_is_accepted_with_one_warning(
 ) -> None:
     parse([f"--{flag}=false", *SERVABLE])
     output = capsys.readouterr()
-    assert output.err == f"warning: --{flag} is accepted and has no effect\n"
+    assert output.err == f"warning: --{flag} has no effect: {WITHOUT_EFFECT[flag]}\n"
     assert output.out == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "warnings"),
+    [
+        (
+            ["--grpc_channel_arguments=grpc.max_receive_message_length=9,grpc.so_reuseport=1,a=b"],
+            [
+                "grpc_channel_arguments: grpc.so_reuseport has no effect; this server's HTTP/2 is its own",
+                "grpc_channel_arguments: a has no effect; this server's HTTP/2 is its own",
+            ],
+        ),
+        (
+            ["--monitoring_config_file=m"],
+            ["monitoring_config_file has no effect without rest_api_port, which has the metrics"],
+        ),
+        (["--monitoring_config_file=m", "--rest_api_port=auto"], []),
+        (
+            ["--enable_per_model_batching_parameters"],
+            ["enable_per_model_batching_parameters has no effect without enable_batching"],
+        ),
+        (["--enable_per_model_batching_parameters", "--enable_batching"], []),
+    ],
+)
+def test_what_is_set_in_vain_is_known(arguments: list[str], warnings: list[str]) -> None:
+    assert parse(arguments).idle_flags() == warnings
 
 
 def test_every_flag_is_in_the_help(capsys: pytest.CaptureFixture[str]) -> None:
@@ -159,6 +186,27 @@ def test_refused_start_is_told_on_standard_output(
 def test_settings_no_server_can_start_with(settings: Settings, complaint: str) -> None:
     with pytest.raises(InvalidArgument, match=complaint):
         settings.validate()
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (
+            "grpc.max_receive_message_length=much",
+            "grpc.max_receive_message_length must be a number; was 'much'",
+        ),
+        ("a=b,c", "expected key=value,key=value; 'c' has no value"),
+    ],
+)
+def test_channel_arguments_that_do_not_read(text: str, problem: str) -> None:
+    with pytest.raises(BadChannelArguments) as caught:
+        Settings(model_base_path="/m", grpc_channel_arguments=text).validate()
+    assert caught.value.message == f"--grpc_channel_arguments={text}: {problem}"
+
+
+def test_a_platform_configuration_is_refused_and_not_passed_over() -> None:
+    with pytest.raises(Unimplemented, match="tensorflow_session_config_file, its batching_parameters in"):
+        Settings(model_base_path="/m", platform_config_file=Path("p")).validate()
 
 
 @pytest.mark.parametrize("device", ["auto", "cpu", "gpu", "gpu:3"])

@@ -110,8 +110,11 @@ def test_it_does_not_outlive_its_owner_even_if_a_model_never_returns(
 def test_a_second_server_on_the_same_port(start_server: StartServer, models: dict[str, Path]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        server = start_server(model_name="half", model_base_path=models["half"], port=port)
+        server = start_server(
+            model_name="half", model_base_path=models["half"], port=port, monitoring_config_file="unread"
+        )
         assert server.wait() == 255
+    assert "warning: --monitoring_config_file has no effect without rest_api_port" in server.log
     assert server.log.splitlines()[-1] == (
         f"Failed to start server. Error: ALREADY_EXISTS: Cannot listen on 127.0.0.1:{port}: it is in use by "
         "another process. Stop what listens there, or give another --port; --port=auto lets the system "
