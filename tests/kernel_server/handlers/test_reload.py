@@ -223,7 +223,7 @@ class TestLabels:
 
     async def test_unless_new_labels_may_name_what_is_not_there_yet(self, bench: Bench, half: Half) -> None:
         lenient = ReloadHandler(
-            bench.manager, bench.models, bench.reload._platforms, -1.0, allow_labels_for_unavailable=True
+            bench.manager, bench.models, bench.reload._platforms, 0.0, allow_labels_for_unavailable=True
         )
         bench = Bench(bench.manager, bench.models, lenient)
         await bench.apply(model_config("a", half(1, name="a")))
