@@ -149,7 +149,7 @@ class TestUnread:
         """Send until the server takes no more; the number of bytes sent."""
         sent = 0
         raw.socket.setblocking(False)
-        while sent < most and select.select([], [raw.socket], [], 0.5)[1]:
+        while sent < most and select.select([], [raw.socket], [], 2.0)[1]:
             sent += raw.socket.send(part[sent % len(part) :])
         raw.socket.settimeout(60)
         return sent
