@@ -103,6 +103,8 @@ class LoopServer:
         await self._ending.wait()
         for listener in listeners:
             listener.close()
+        if self._socket_path is not None:
+            self._socket_path.unlink()
         lost = [connection.closed for connection in self.connections]
         for connection in list(self.connections):
             connection.abort()
