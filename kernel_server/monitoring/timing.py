@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from time import perf_counter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from kernel_server.batching.batch import Batch
@@ -13,8 +14,12 @@ QUEUE, TOTAL = STAGES.index("queue"), STAGES.index("total")
 UNTIL_COMPUTED = slice(QUEUE, STAGES.index("compute") + 1)
 
 
-class Entry(NamedTuple):
-    """How a request came in, in TensorFlow Serving's words: its call, and ``GRPC`` or ``REST``."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Entry:
+    """How requests come in, in TensorFlow Serving's words: their call, and ``GRPC`` or ``REST``.
+
+    One object stands for one way in: requests are told apart by its identity, which costs them nothing.
+    """
 
     api: str
     entrypoint: str

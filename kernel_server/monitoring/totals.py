@@ -75,13 +75,11 @@ class Totals:
         """Count answered requests to ``model``; a row of ``micros`` holds the stages of one record."""
         self._requests[model, OK] += len(records)
         self._queuing_latency.add(micros[:, QUEUE])
-        rows: defaultdict[Entry, list[int]] = defaultdict(list)
-        for row, record in enumerate(records):
-            rows[record.entry].append(row)
-        for entry, chosen in rows.items():
-            own = micros[chosen]
-            self._request_latency[model, entry].add(own[:, TOTAL])
-            self._runtime_latency[model, entry.method].add(own[:, UNTIL_COMPUTED].sum(axis=1))
+        entries = {record.entry for record in records}
+        for entry in entries:
+            mine = slice(None) if len(entries) == 1 else [record.entry is entry for record in records]
+            self._request_latency[model, entry].add(micros[mine, TOTAL])
+            self._runtime_latency[model, entry.method].add(micros[mine, UNTIL_COMPUTED].sum(axis=1))
 
     def add_batch(self, batch: Batch) -> None:
         """Count one run of a batch that still has its pieces."""

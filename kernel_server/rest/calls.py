@@ -22,8 +22,7 @@ from kernel_server.rest.json_examples import ExamplesBody
 from kernel_server.rest.json_results import results_body
 from kernel_server.rest.routes import Route
 
-_REST = "REST"
-_PREDICT = Entry("predict", _REST)
+_ENTRIES = {call: Entry(call, "REST") for call in ("predict", "classify", "regress", "metadata", "status")}
 
 T = TypeVar("T")
 _Done = Callable[[T | ServingError], None]
@@ -65,11 +64,11 @@ class Calls:
             reply = metadata_body(*self._handlers.metadata.metadata(route.spec))
         else:
             reply = status_body(self._handlers.status.model_status(route.spec))
-        self._handlers.totals.answer(route.spec.name, Entry(route.call, _REST), perf_counter() - began)
+        self._handlers.totals.answer(route.spec.name, _ENTRIES[route.call], perf_counter() - began)
         return reply
 
     async def _predict(self, spec: ModelSpec, text: bytes) -> bytes:
-        record = TimingRecord(_PREDICT)
+        record = TimingRecord(_ENTRIES["predict"])
         deadline = monotonic() + self._timeout
         body = PredictBody(text)
 
@@ -83,7 +82,7 @@ class Calls:
         return reply
 
     async def _infer(self, method_name: str, route: Route, text: bytes) -> bytes:
-        record, spec = TimingRecord(Entry(route.call, _REST)), route.spec
+        record, spec = TimingRecord(_ENTRIES[route.call]), route.spec
         deadline = monotonic() + self._timeout
         body = ExamplesBody(text)
         examples = body.examples()

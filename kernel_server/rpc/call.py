@@ -37,7 +37,7 @@ class Call:
 
     ``begin`` gets the call and its message, as bytes; afterwards :meth:`reply` or :meth:`fail` ends the
     call, now or later. ``on_gone`` runs when the client gives up or its deadline passes, ``on_refused`` gets
-    the error that ends the call.
+    ``model`` and the error that ends the call.
     """
 
     __slots__ = (
@@ -52,6 +52,7 @@ class Call:
         "_stream",
         "_timer",
         "deadline",
+        "model",
         "on_gone",
         "on_refused",
     )
@@ -75,7 +76,8 @@ class Call:
         self._timer: asyncio.TimerHandle | None = None
         self.deadline: float | None = None
         self.on_gone: Callable[[], None] | None = None
-        self.on_refused: Callable[[ServingError], None] | None = None
+        self.on_refused: Callable[[str, ServingError], None] | None = None
+        self.model = ""
         timeout = headers.get(b"grpc-timeout")
         if timeout is not None:
             self._expire_after(timeout)
@@ -137,7 +139,7 @@ class Call:
 
     def _tell_refusal(self, error: ServingError) -> None:
         if self.on_refused is not None:
-            self.on_refused(error)
+            self.on_refused(self.model, error)
 
     def _finish(self) -> None:
         self._ended = True

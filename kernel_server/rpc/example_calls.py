@@ -67,7 +67,7 @@ class ExampleCalls:
         record: TimingRecord,
     ) -> None:
         handler = self._handlers.examples
-        call.on_refused = partial(self._handlers.totals.refuse, spec.name)
+        call.on_refused, call.model = self._handlers.totals.refuse, spec.name
         handle = handler.open(spec)
 
         def done(outcome: list[Result] | ServingError) -> None:

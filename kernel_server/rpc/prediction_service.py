@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 from time import perf_counter
 
 from tensorflow_serving.apis import get_model_metadata_pb2, predict_pb2
@@ -30,6 +29,7 @@ class PredictionService:
 
     def __init__(self, handlers: Handlers, *, as_content: bool = False) -> None:
         self._handlers = handlers
+        self._refuse = handlers.totals.refuse
         self._as_content = as_content
 
     def methods(self) -> Methods:
@@ -45,7 +45,7 @@ class PredictionService:
         """Answer one PredictRequest; the whole way runs in callbacks, without a task of its own."""
         record = TimingRecord(_PREDICT)
         request = parse(predict_pb2.PredictRequest, message)
-        call.on_refused = partial(self._handlers.totals.refuse, request.model_spec.name)
+        call.on_refused, call.model = self._refuse, request.model_spec.name
         spec = from_proto(request)
         handle = self._handlers.predict.open(spec)
 
