@@ -1,0 +1,226 @@
+"""Sends damaged HTTP/2, HPACK and protobufs to a server and tells what became of it.
+
+From the folder ``tests``: ``python -m benchmarks.fuzz_http2 --inputs 100000 --seed 1``.
+The same seed gives the same inputs. The server must survive all of them, close every connection that is
+half closed, grow no further once it is warm, and log no traceback.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import select
+import socket
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+from hpack import Encoder
+from hyperframe.frame import Frame, GoAwayFrame, HeadersFrame
+from support.raw_client import PREFACE, prefixed, request_headers
+from support.saved_models import half_plus
+from support.servers import Server
+from support.stubs import Client, predict_request
+
+PREDICT = "/tensorflow.serving.PredictionService/Predict"
+PATIENCE = 30.0
+"""Seconds in which a server must close a connection that its client has half closed."""
+
+WARM_UP = 500
+"""Inputs after which the server has allocated what it always needs."""
+
+Frames = list[bytes]
+
+
+@dataclass
+class Report:
+    """What has happened. ``outcomes`` counts the last words of the server by kind."""
+
+    inputs: int = 0
+    seconds: float = 0.0
+    outcomes: Counter[str] = field(default_factory=Counter)
+    left_open: list[int] = field(default_factory=list)
+    tracebacks: int = 0
+    alive: bool = False
+    bytes_before: int = 0
+    bytes_after: int = 0
+
+    def __str__(self) -> str:
+        """For people."""
+        counts = "\n".join(f"  {count:8} {outcome}" for outcome, count in self.outcomes.most_common())
+        return (
+            f"{self.inputs} inputs in {self.seconds:.1f} s\n{counts}\n"
+            f"left open: {self.left_open or 'none'}; tracebacks: {self.tracebacks}; alive: {self.alive}\n"
+            f"resident: {self.bytes_before / 1e6:.1f} MB when warm, {self.bytes_after / 1e6:.1f} MB then"
+        )
+
+
+def fuzz(server: Server, model: str, inputs: int, seed: int) -> Report:
+    """Send so many inputs, one connection each."""
+    host, port = server.state["grpc_address"].rsplit(":", 1)
+    process, logged = psutil.Process(server.process.pid), len(server.log)
+    report, begin = Report(inputs), time.monotonic()
+    for number in range(inputs):
+        if number == min(WARM_UP, inputs // 2):
+            report.bytes_before = process.memory_info().rss
+        words = b"".join(damaged_session(random.Random(f"{seed}/{number}"), model))
+        outcome = _say((host, int(port)), words, patient=number % 8 == 0)
+        report.outcomes[outcome] += 1
+        if outcome == "left open":
+            report.left_open.append(number)
+    report.seconds = time.monotonic() - begin
+    report.bytes_after = process.memory_info().rss
+    report.tracebacks = server.log[logged:].count("Traceback")
+    report.alive = Client(server.channel()).predict(model, [1])["y"].shape == (1,)
+    return report
+
+
+def damaged_session(generator: random.Random, model: str) -> Frames:
+    """A few calls on one connection, damaged once or several times, but seldom before they begin."""
+    greeting = [PREFACE, _frame(4, 0, 0, b"\0\4\0\x10\0\0")]
+    frames: Frames = []
+    encoder = Encoder()
+    for stream in range(1, 2 * generator.randrange(1, 5), 2):
+        frames += _call(generator, encoder, stream, model)
+    for _ in range(generator.choice((0, 1, 1, 2, 5))):
+        frames = generator.choice(_DAMAGES)(generator, frames)
+    if generator.random() < 0.03:
+        greeting = generator.choice(_DAMAGES)(generator, greeting)
+    return greeting + frames
+
+
+def _call(generator: random.Random, encoder: Encoder, stream: int, model: str) -> Frames:
+    fields = {"grpc-timeout": f"{generator.randrange(10**9)}{generator.choice('HMSmunx')}"}
+    if generator.random() < 0.2:
+        fields["grpc-encoding"] = generator.choice(["gzip", "deflate", "identity", "what"])
+    block = encoder.encode(request_headers(PREDICT, **fields))
+    if generator.random() < 0.2:
+        block = _bitten(generator, block)
+    message = predict_request(model, [generator.random()]).SerializeToString()
+    while generator.random() < 0.5:
+        message = _bitten(generator, message)
+    body = prefixed(message, compressed=int(generator.random() < 0.1))
+    cut = generator.randrange(len(body))
+    return [
+        _frame(1, 4, stream, block),
+        _frame(0, 0, stream, body[:cut]),
+        _frame(8, 0, generator.choice((0, stream)), generator.randbytes(4)),
+        _frame(0, 1, stream, body[cut:]),
+    ]
+
+
+def _bitten(generator: random.Random, data: bytes) -> bytes:
+    """The bytes with some changed, cut out, repeated or put in; the frame around them will fit."""
+    begin = generator.randrange(len(data) + 1)
+    end = min(len(data), begin + generator.randrange(8))
+    middle = generator.choice((b"", generator.randbytes(end - begin), data[begin:end] * 3, b"\xff" * 5))
+    return data[:begin] + middle + data[end:]
+
+
+def _change_a_bit(generator: random.Random, frames: Frames) -> Frames:
+    data = bytearray(b"".join(frames))
+    data[generator.randrange(len(data))] ^= 1 << generator.randrange(8)
+    return [bytes(data)]
+
+
+def _change_a_head(generator: random.Random, frames: Frames) -> Frames:
+    at = generator.randrange(len(frames))
+    head = bytearray(frames[at])
+    head[generator.randrange(min(9, len(head)))] = generator.randrange(256)
+    return [*frames[:at], bytes(head), *frames[at + 1 :]]
+
+
+def _drop(generator: random.Random, frames: Frames) -> Frames:
+    at = generator.randrange(len(frames))
+    return [*frames[:at], *frames[at + 1 :]] or frames
+
+
+def _repeat(generator: random.Random, frames: Frames) -> Frames:
+    at = generator.randrange(len(frames))
+    return [*frames[:at], *frames[at : at + 2] * generator.randrange(1, 50), *frames[at:]]
+
+
+def _shuffle(generator: random.Random, frames: Frames) -> Frames:
+    return generator.sample(frames, len(frames))
+
+
+def _insert(generator: random.Random, frames: Frames) -> Frames:
+    at = generator.randrange(len(frames) + 1)
+    payload = generator.randbytes(generator.choice((0, 1, 4, 5, 6, 8, 8, 100, 17_000)))
+    strange = _frame(generator.randrange(12), generator.randrange(256), generator.randrange(12), payload)
+    return [*frames[:at], strange, *frames[at:]]
+
+
+def _cut(generator: random.Random, frames: Frames) -> Frames:
+    data = b"".join(frames)
+    return [data[: generator.randrange(len(data) + 1)] or b"\0"]
+
+
+_DAMAGES: list[Callable[[random.Random, Frames], Frames]] = [
+    _change_a_bit,
+    _change_a_head,
+    _drop,
+    _repeat,
+    _shuffle,
+    _insert,
+    _cut,
+]
+
+
+def _frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:
+    return len(payload).to_bytes(3, "big") + bytes((kind, flags)) + stream.to_bytes(4, "big") + payload
+
+
+def _say(address: tuple[str, int], words: bytes, *, patient: bool) -> str:
+    """The kind of the server's last words; a patient client lets it answer before it half closes."""
+    with socket.create_connection(address, PATIENCE) as connection:
+        answer = b""
+        try:
+            connection.sendall(words)
+            if patient:
+                select.select([connection], [], [], 0.02)
+            connection.shutdown(socket.SHUT_WR)
+            while received := connection.recv(1 << 16):
+                answer += received
+        except TimeoutError:
+            return "left open"
+        except OSError:
+            pass
+    return _last_words(answer)
+
+
+def _last_words(answer: bytes) -> str:
+    if answer.startswith(b"HTTP/1.1"):
+        return "answered in HTTP/1.1"
+    words = "closed without a word"
+    while len(answer) >= 9:
+        frame, size = Frame.parse_frame_header(memoryview(answer[:9]))
+        if isinstance(frame, GoAwayFrame):
+            frame.parse_body(memoryview(answer[9 : 9 + size]))
+            return f"sent away with code {frame.error_code}"
+        words = "answered" if isinstance(frame, HeadersFrame) or words == "answered" else "closed"
+        answer = answer[9 + size :]
+    return words
+
+
+def main() -> None:
+    """Fuzz a server of its own."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--inputs", type=int, default=20_000)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        half_plus(Path(folder, "half", "1"), 2.0)
+        server = Server(Path(folder, "server"), model_name="half", model_base_path=Path(folder, "half"))
+        try:
+            print(fuzz(server.wait_until_ready(), "half", options.inputs, options.seed))
+        finally:
+            server.close()
+
+
+if __name__ == "__main__":
+    main()
