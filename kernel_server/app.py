@@ -35,12 +35,14 @@ from kernel_server.handlers.statistics import StatisticsHandler
 from kernel_server.handlers.status import StatusHandler
 from kernel_server.lifetime import Lifetime, ProcessId
 from kernel_server.listening import host_port
+from kernel_server.monitoring.loads import Loads
 from kernel_server.monitoring.totals import Totals
 from kernel_server.process import Addresses, ServerProcess
 from kernel_server.rest.server import RestServer
 from kernel_server.rpc.server import GrpcServer
 from kernel_server.security.tls import server_context
 from kernel_server.security.tokens import Token
+from kernel_server.servables.counted_loading import with_counted_loading
 from kernel_server.servables.own_batching import with_own_batching
 from kernel_server.servables.platforms import Platforms
 from kernel_server.servables.tensorflow_device import resolve_device
@@ -91,6 +93,7 @@ class App:
         )
         self._models = Models(self._manager)
         self._totals = Totals(self._manager.monitor.knows)
+        self._loads = Loads()
         self._metrics_path = _metrics_path(settings)
         self._scheduler = BatchScheduler(
             _batching_parameters(settings), settings.enable_batching, self._totals
@@ -167,13 +170,14 @@ class App:
             reload=reload,
             batching=BatchingHandler(self._scheduler, self._manager.monitor),
             statistics=statistics,
-            metrics=MetricsHandler(statistics, self._scheduler, self._totals),
+            metrics=MetricsHandler(statistics, self._scheduler, self._totals, self._loads),
             totals=self._totals,
             drain=DrainHandler(self._models, self._scheduler),
         )
 
     def _equip(self, make: LoaderFactory) -> LoaderFactory:
-        """Have loaders do what the settings ask for beyond loading."""
+        """Have loaders do more than loading."""
+        make = with_counted_loading(make, self._loads)
         own = self.settings.enable_batching and self.settings.enable_per_model_batching_parameters
         return with_own_batching(make, self._scheduler) if own else make
 
@@ -235,7 +239,11 @@ class App:
             self._scheduler.batchings.forget(servable)
 
         def listen(state: VersionState) -> None:
-            if state.state is State.END and not loop.is_closed():
+            if state.state is not State.END:
+                return
+            if state.error is None:  # what failed is to be seen
+                self._loads.forget(state.id)
+            if not loop.is_closed():
                 loop.call_soon_threadsafe(forget, state.id)
 
         self._manager.monitor.add_listener(listen)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 
 import psutil
@@ -10,6 +10,7 @@ import psutil
 from kernel_server.batching.scheduler import BatchScheduler
 from kernel_server.handlers.statistics import SignatureReading, StatisticsHandler
 from kernel_server.monitoring.families import Family, Labels, Summary, counter, gauge, histogram, summary
+from kernel_server.monitoring.loads import Loads
 from kernel_server.monitoring.totals import Totals
 
 _DURATIONS = (
@@ -26,10 +27,13 @@ Readings = list[tuple[Labels, SignatureReading]]
 class MetricsHandler:
     """Reads the counters; event-loop thread only, but what it returns may go to any."""
 
-    def __init__(self, statistics: StatisticsHandler, scheduler: BatchScheduler, totals: Totals) -> None:
+    def __init__(
+        self, statistics: StatisticsHandler, scheduler: BatchScheduler, totals: Totals, loads: Loads
+    ) -> None:
         self._statistics = statistics
         self._scheduler = scheduler
         self._totals = totals
+        self._loads = loads
         self._process = psutil.Process()
 
     def read(self) -> list[Family]:
@@ -37,7 +41,17 @@ class MetricsHandler:
         readings = [(_labels(reading), reading) for reading in self._statistics.read()]
         of_signatures = list(_signature_families(readings))  # reading them brings the totals up to date
         of_server = self._totals.families(self._scheduler.pool_name)
-        return [*of_server, *of_signatures, *self._process_families()]
+        return [*of_server, *self._loads.families(), *of_signatures, *self._process_families()]
+
+    def first_values(self, names: Iterable[str]) -> list[int]:
+        """The first value of each counter or gauge with such a name; 0 where there is none."""
+        firsts = {
+            family.name: int(value)
+            for family in self.read()
+            for _, value in family.values[:1]
+            if isinstance(value, int | float)
+        }
+        return [firsts.get(name, 0) for name in names]
 
     def _process_families(self) -> Iterator[Family]:
         with self._process.oneshot():

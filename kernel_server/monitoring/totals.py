@@ -23,6 +23,9 @@ LATENCY_LIMITS = exponential_limits(10.0, 1.8, 33)
 QUEUING_LIMITS = exponential_limits(100.0, 1.2, 52)
 """Microseconds: 100 µs to 1.1 s."""
 
+EXAMPLE_LIMITS = exponential_limits(1.0, 2.0, 15)
+"""Examples: 1, 2, 4 … 16384."""
+
 SIZE_LIMITS = exponential_limits(1.0, 2.0, 20)
 """Rows: 1, 2, 4 … 524288."""
 
@@ -56,6 +59,7 @@ class Totals:
         self._request_latency: defaultdict[tuple[str, Entry], Histogram] = defaultdict(_latencies)
         self._runtime_latency: defaultdict[tuple[str, str], Histogram] = defaultdict(_latencies)
         self._queuing_latency = Histogram(QUEUING_LIMITS)
+        self._examples: defaultdict[str, Histogram] = defaultdict(lambda: Histogram(EXAMPLE_LIMITS))
         self._runs = 0
         self._request_rows: list[int] = []
         self._batches: list[tuple[int, int, bool]] = []
@@ -80,6 +84,10 @@ class Totals:
             mine = slice(None) if len(entries) == 1 else [record.entry is entry for record in records]
             self._request_latency[model, entry].add(micros[mine, TOTAL])
             self._runtime_latency[model, entry.method].add(micros[mine, UNTIL_COMPUTED].sum(axis=1))
+
+    def add_examples(self, model: str, examples: int) -> None:
+        """Count the examples of one MultiInference; TensorFlow Serving counts those of no other call."""
+        self._examples[model].add(examples)
 
     def add_batch(self, batch: Batch) -> None:
         """Count one run of a batch that still has its pieces."""
@@ -114,7 +122,17 @@ class Totals:
                 for (model, method), found in self._runtime_latency.items()
             ),
         )
+        yield from self._example_families()
         yield from self._batching_families(pool)
+
+    def _example_families(self) -> Iterator[Family]:
+        labelled = [({"model": model}, found) for model, found in self._examples.items()]
+        yield histogram("/tensorflow/serving/request_example_counts", "Examples of a request.", labelled)
+        yield counter(
+            "/tensorflow/serving/request_example_count_total",
+            "Examples of all requests.",
+            [(labels, int(found.sum)) for labels, found in labelled],
+        )
 
     def _batching_families(self, pool: str) -> Iterator[Family]:
         prefix = "/tensorflow/serving/batching_session/"

@@ -66,8 +66,8 @@ class ExampleCalls:
         sent: example_requests_pb2.Input,
         record: TimingRecord,
     ) -> None:
-        handler = self._handlers.examples
-        call.on_refused, call.model = self._handlers.totals.refuse, spec.name
+        handler, totals = self._handlers.examples, self._handlers.totals
+        call.on_refused, call.model = totals.refuse, spec.name
         handle = handler.open(spec)
 
         def done(outcome: list[Result] | ServingError) -> None:
@@ -76,6 +76,8 @@ class ExampleCalls:
                 call.fail(outcome)
             elif call.reply(_encode(handle.id, question, outcome)):
                 record.replied()
+                if not isinstance(question, InferenceTask):
+                    totals.add_examples(spec.name, len(examples.serialized))
 
         try:
             examples = _examples(sent)

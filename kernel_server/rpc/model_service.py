@@ -44,14 +44,21 @@ class ModelService:
     async def reload(
         self, request: model_management_pb2.ReloadConfigRequest
     ) -> model_management_pb2.ReloadConfigResponse:
-        """Apply a model configuration; answers when the models that are new to it are available."""
+        """Apply a model configuration; answers when the models that are new to it are available.
+
+        The answer tells how much each metric in ``metric_names`` grew meanwhile.
+        """
         if request.config.WhichOneof("config") != "model_config_list":
             raise InvalidArgument(
                 "ServerModelConfig type not supported by HandleReloadConfigRequest. "
                 "Only ModelConfigList is currently supported"
             )
+        metrics, names = self._handlers.metrics, request.metric_names
+        before = metrics.first_values(names)
         await self._handlers.reload.apply(ModelServerConfig.from_proto(request.config))
-        return model_management_pb2.ReloadConfigResponse(status={})
+        growth = [new - old for old, new in zip(before, metrics.first_values(names), strict=True)]
+        told = [{"name": name, "int64_value_increase": n} for name, n in zip(names, growth, strict=True)]
+        return model_management_pb2.ReloadConfigResponse(status={}, metric=told)
 
 
 def _version_status(state: VersionState) -> get_model_status_pb2.ModelVersionStatus:

@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import grpc
 import pytest
+from support.examples import (
+    REGRESS,
+    classification_request,
+    model_spec,
+    multi_inference_request,
+    regression_request,
+)
 from support.metrics import TENSORFLOW_SERVING_PATH, Page, lint, scrape
 from support.servers import Server, until
-from support.stubs import Client, model_config, predict_request, refused
+from support.stubs import TIMEOUT, Client, model_config, predict_request, refused
+from tensorflow_serving.apis import model_management_pb2
+
+StartServer = Callable[..., Server]
 
 LINE = re.compile(r'# TYPE \S+ (counter|gauge|histogram|summary)|[\w:]+\{(\w+="[^"]*",?)*\} \S+')
 
@@ -74,6 +86,25 @@ class TestCalls:
         until(lambda: client.in_flight("gate") == 0, "the model is done with it")
         assert calls(server) - before == gone + Counter({("gate", "OK"): 1})
 
+    def test_inference_on_examples(self, server: Server, client: Client) -> None:
+        before, earlier = calls(server), page(server)
+        prediction, examples = client.prediction, [{"x": 2.0}, {"x": 4.0}]
+        prediction.Classify(classification_request("examples", examples, "classify"), TIMEOUT)
+        prediction.Regress(regression_request("examples", examples, "column"), TIMEOUT)
+        tasks = [(model_spec("examples", "column"), REGRESS)]
+        prediction.MultiInference(multi_inference_request(tasks, examples), TIMEOUT)
+        with refused(grpc.StatusCode.INVALID_ARGUMENT, ""):
+            prediction.Regress(regression_request("examples", [], "column"), TIMEOUT)
+        counted = Counter({("examples", "OK"): 3, ("examples", "INVALID_ARGUMENT"): 1})
+        assert calls(server) - before == counted
+        now = page(server)
+        for api in ("Classify", "Regress", "MultiInference"):
+            name, labels = ":tensorflow:serving:request_latency_count", {"API": api, "entrypoint": "GRPC"}
+            assert now(name, **labels) - earlier(name, **labels) == 1
+        for name in ("request_example_count_total", "request_example_counts_sum"):
+            name = f":tensorflow:serving:{name}"
+            assert now(name, model="examples") - earlier(name, model="examples") == 2
+
     def test_latencies(self, server: Server, client: Client) -> None:
         before = page(server)
         client.predict("words", {"text": ["a"]})
@@ -126,10 +157,14 @@ class TestPages:
 
 
 def test_series_go_with_their_version_and_totals_stay(
-    start_server: type[Server], models: dict[str, Path]
+    start_server: StartServer, models: dict[str, Path], tmp_path: Path
 ) -> None:
+    (tmp_path / "monitoring.txt").write_text("prometheus_config { enable: true }")
     server = start_server(
-        model_base_path=models["half"], model_name="half", rest_api_port="auto"
+        model_base_path=models["half"],
+        model_name="half",
+        rest_api_port="auto",
+        monitoring_config_file=tmp_path / "monitoring.txt",
     ).wait_until_ready()
     client = Client(server.channel())
     client.reload(model_config("half", models["half"], "all"))
@@ -138,6 +173,30 @@ def test_series_go_with_their_version_and_totals_stay(
     for version in (1, 2):
         client.predict("half", [1], version=version)
     assert page(server, "/metrics").values_of("version") == {"1", "2"}
+    paths = {str(models["half"] / version) for version in ("1", "2")}
+    assert page(server).values_of("model_path") == paths
     client.reload(model_config("half", models["half"], [2]))
     until(lambda: page(server, "/metrics").values_of("version") == {"2"}, "version 1 has no series any more")
     assert page(server, "/metrics")("tensorflow_serving_request_count_total", model_name="half") == 2
+    assert page(server, "/metrics").values_of("model_path") == {str(models["half"] / "2")}
+
+
+def test_loads_are_counted_by_folder(
+    start_server: StartServer, models: dict[str, Path], tmp_path: Path
+) -> None:
+    attempts = "/tensorflow/cc/saved_model/load_attempt_count"
+    (tmp_path / "models.txt").write_text("model_config_list {}")
+    server = start_server(model_config_file=tmp_path / "models.txt", rest_api_port="auto").wait_until_ready()
+    shutil.copytree(models["half"] / "1", tmp_path / "half" / "1")
+    request = model_management_pb2.ReloadConfigRequest(metric_names=[attempts, "/none"])
+    request.config.model_config_list.config.append(model_config("half", tmp_path / "half"))
+    reply = Client(server.channel()).models.HandleReloadConfigRequest(request, TIMEOUT)
+    assert [(each.name, each.int64_value_increase) for each in reply.metric] == [(attempts, 1), ("/none", 0)]
+
+    (tmp_path / "half" / "2").mkdir()
+    count, latency = (f"tensorflow_cc_saved_model_load_{what}_total" for what in ("attempt_count", "latency"))
+    good, bad = (str(tmp_path / "half" / version) for version in ("1", "2"))
+    until(lambda: page(server, "/metrics")(count, model_path=bad, status="fail") == 1, "version 2 has failed")
+    found = page(server, "/metrics")
+    assert found(count, model_path=good, status="success") == 1
+    assert [labels for labels, micros in found.series(latency) if micros > 0] == [{"model_path": good}]

@@ -25,6 +25,7 @@ from kernel_server.handlers.predict import PredictHandler
 from kernel_server.handlers.reload import ReloadHandler
 from kernel_server.handlers.statistics import StatisticsHandler
 from kernel_server.handlers.status import StatusHandler
+from kernel_server.monitoring.loads import Loads
 from kernel_server.monitoring.totals import Totals
 from kernel_server.rest.server import RestServer
 from kernel_server.servables.platforms import Platforms
@@ -46,7 +47,7 @@ async def serving() -> AsyncIterator[Serving]:
         reload=ReloadHandler(manager, models, Platforms(Settings()), 1.0),
         batching=BatchingHandler(scheduler, manager.monitor),
         statistics=statistics,
-        metrics=MetricsHandler(statistics, scheduler, totals),
+        metrics=MetricsHandler(statistics, scheduler, totals, Loads()),
         totals=totals,
         drain=DrainHandler(models, scheduler),
     )
