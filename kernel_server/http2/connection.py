@@ -74,7 +74,8 @@ class Connection(asyncio.Protocol):
 
     def leave(self) -> None:
         """Take no new streams; close when the present ones have ended."""
-        self._outgoing.send(go_away(self._incoming.last_stream, ErrorCode.NO_ERROR))
+        if self._greeted:
+            self._outgoing.send(go_away(self._incoming.last_stream, ErrorCode.NO_ERROR))
         self._incoming.leave()
 
     def abort(self) -> None:

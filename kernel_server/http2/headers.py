@@ -9,8 +9,9 @@ from hpack.exceptions import HPACKError, OversizedHeaderListError
 
 from kernel_server.http2.frames import ConnectionFault, ErrorCode
 
-LARGEST_HEADER_LIST = 16 << 10
-"""Bytes that the headers of one request may take: the limit of grpcio's servers."""
+LARGEST_HEADER_LIST = 64 << 10
+"""Bytes that the headers of one request may take. Beyond, the connection is lost, and with it all other
+calls; grpcio's servers refuse single calls from 16 kB on, and its clients do not look at this limit."""
 
 _MOST_REMEMBERED = 256
 _LONGEST_REMEMBERED = 2048

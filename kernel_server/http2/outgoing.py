@@ -63,10 +63,11 @@ class Outgoing:
 
     def flush(self) -> None:
         """Send what waits and has found room, the oldest first."""
-        for stream in list(self._blocked):
-            if self.window <= 0:
-                return
-            stream.flush()
+        if self._blocked:
+            for stream in list(self._blocked):
+                if self.window <= 0:
+                    return
+                stream.flush()
 
     def widen(self, increment: int) -> None:
         """The client takes more on the whole connection; what waits is left for :meth:`flush`."""

@@ -136,8 +136,9 @@ class Small:
 
     def _hold(self, call: Call, message: bytes) -> None:
         """Answered when the test says so; a call that is given up is told of once."""
+        given_up = self.given_up
+        call.on_gone = lambda: given_up.append(call)
         self.held.append(call)
-        call.on_gone = lambda: self.given_up.append(call)
 
     def _break(self, call: Call, message: bytes) -> None:
         raise RuntimeError("a defect of a method")

@@ -19,9 +19,9 @@ def methods() -> Small:
 
 @pytest.fixture
 def small(methods: Small) -> Small:
-    """The state behind the methods, without what earlier tests have left there."""
-    methods.held.clear()
-    methods.given_up.clear()
+    """The state behind the methods, in lists that late news of an earlier test's calls do not reach."""
+    methods.held = []
+    methods.given_up = []
     return methods
 
 

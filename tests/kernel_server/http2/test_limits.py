@@ -48,7 +48,7 @@ def bytes_value(value: bytes) -> bytes:
 
 class TestHeaders:
     def test_continued_without_end(self, raw: RawClient) -> None:
-        raw.send(HeadersFrame(1, b""), *[ContinuationFrame(1, bytes(1000))] * 20)
+        raw.send(HeadersFrame(1, b""), *[ContinuationFrame(1, bytes(5000))] * 20)
         assert raw.farewell()[0] == CALM
 
     def test_continued_with_nothing(self, raw: RawClient) -> None:
@@ -62,9 +62,11 @@ class TestHeaders:
         assert raw.farewell()[0] == CALM
 
     def test_as_many_as_allowed(self, raw: RawClient) -> None:
-        fields = [*request_headers(), *[(f"x-{number}", "v" * 100) for number in range(100)]]
-        block = raw.encoder.encode(fields)
-        raw.send(HeadersFrame(1, block[:9000]), ContinuationFrame(1, block[9000:], flags=["END_HEADERS"]))
+        fields = [*request_headers(), *[(f"x-{number}", "v" * 400) for number in range(100)]]
+        block = raw.encoder.encode(fields, huffman=False)
+        parts = [block[begin : begin + 16_384] for begin in range(0, len(block), 16_384)]
+        raw.send(HeadersFrame(1, parts[0]), *[ContinuationFrame(1, part) for part in parts[1:]])
+        raw.send(ContinuationFrame(1, b"", flags=["END_HEADERS"]))
         raw.send(raw.data(1))
         assert raw.next(DataFrame).data == prefixed(b"hello")
 
