@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
+from numpy.typing import NDArray
+
 from kernel_server.core.dtypes import REF_OFFSET, DataType
 
 PREDICT = "tensorflow/serving/predict"
@@ -33,13 +36,16 @@ class TensorSpec:
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """One way to call a servable: TensorFlow's ``SignatureDef``."""
+    """One way to call a servable: TensorFlow's ``SignatureDef``.
+
+    ``defaults`` are the values of inputs that a request may leave out.
+    """
 
     name: str
     inputs: Mapping[str, TensorSpec]
     outputs: Mapping[str, TensorSpec]
     method_name: str = PREDICT
-    defaults: Mapping[str, object] = field(default_factory=dict)
+    defaults: Mapping[str, NDArray[np.generic]] = field(default_factory=dict)
 
     @property
     def obstacle_to_batching(self) -> str | None:

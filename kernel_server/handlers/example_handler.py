@@ -7,8 +7,8 @@ from functools import partial
 
 from kernel_server.batching.queue import BatchQueue
 from kernel_server.core.handle import ServableHandle
-from kernel_server.core.servable import Array
-from kernel_server.errors import ServingError
+from kernel_server.core.servable import Array, ServableId
+from kernel_server.errors import ResourceExhausted, ServingError
 from kernel_server.handlers.examples import Examples
 from kernel_server.handlers.inference import Inference, InferenceTask, Result, prepare_inference
 from kernel_server.handlers.multi_inference import prepare_multi_inference
@@ -19,6 +19,20 @@ Question = InferenceTask | tuple[InferenceTask, ...]
 """A task by itself is a Classify or a Regress; a tuple is a MultiInference, which has other rules."""
 
 
+MOST_COMBINATIONS = 64
+"""Different tuples of tasks that one version prepares, of the n! that its signatures allow."""
+
+
+class TooManyCombinations(ResourceExhausted):
+    """One version was sent so many different combinations of tasks that it prepares no further one."""
+
+    def __init__(self, servable: ServableId) -> None:
+        super().__init__(
+            f"{servable} has been sent {MOST_COMBINATIONS} different combinations of tasks and prepares no "
+            "more. Send these tasks as Classify and Regress requests."
+        )
+
+
 class InferencePlan:
     """An inference, and the queue whose batches it runs."""
 
@@ -27,6 +41,11 @@ class InferencePlan:
     def __init__(self, inference: Inference, queue: BatchQueue) -> None:
         self.inference = inference
         self.queue = queue
+
+    @property
+    def queues(self) -> tuple[BatchQueue]:
+        """The one queue."""
+        return (self.queue,)
 
 
 class ExampleHandler(PlannedHandler[Question, InferencePlan]):
@@ -67,6 +86,12 @@ class ExampleHandler(PlannedHandler[Question, InferencePlan]):
         if isinstance(question, InferenceTask):
             inference = prepare_inference(servable, question, check)
         else:
+            self._check_combinations(handle)
             inference = prepare_multi_inference(servable, question, check)
         queue = self._scheduler.add_queue(handle.id, inference.name, inference.runner, inference.batchable)
         return InferencePlan(inference, queue)
+
+    def _check_combinations(self, handle: ServableHandle) -> None:
+        """Raise :class:`TooManyCombinations`: no client may make the server grow by sending new ones."""
+        if sum(isinstance(kind, tuple) for kind in self._plans[handle.servable]) >= MOST_COMBINATIONS:
+            raise TooManyCombinations(handle.id)

@@ -26,13 +26,23 @@ class InputCountMismatch(InvalidArgument):
 
 
 class InputMissing(InvalidArgument):
-    """An input of the signature is not in the request."""
+    """An input of the signature is not in the request and has no default."""
 
-    def __init__(self, name: str, tensor_name: str, expected: Iterable[str]) -> None:
-        names = _set(expected)
+    def __init__(self, name: str, tensor_name: str, sent: Iterable[str], defaults: Iterable[str]) -> None:
         super().__init__(
             f"Signature input alias: {name}(feed name: {tensor_name}) not found in request and no default "
-            f"value provided. Inputs expected to be in the request {names}, or default input alias set: {{}}"
+            f"value provided. Inputs expected to be in the request {_set(sent)}, "
+            f"or default input alias set: {_names(defaults)}"
+        )
+
+
+class InputNotUsed(InvalidArgument):
+    """The signature is satisfied, but the request has an input that it does not know."""
+
+    def __init__(self, used: Iterable[str], sent: Iterable[str]) -> None:
+        super().__init__(
+            f"Inputs contains invalid name. Used request inputs: {_names(used)}, "
+            f"request input: {_names(sent)}"
         )
 
 
@@ -64,21 +74,32 @@ class DuplicateOutput(InvalidArgument):
 
 
 def arrange(signature: Signature, inputs: Mapping[str, Array]) -> list[Array]:
-    """The arrays of a request in the order of the signature's inputs, types checked.
+    """The arrays of a request, or their defaults, in the order of the signature's inputs.
 
-    Raises :class:`InputCountMismatch`, :class:`InputMissing` or :class:`WrongInputType`.
+    Each is asked of ``inputs`` only when its turn has come. Raises :class:`InputCountMismatch`,
+    :class:`InputMissing` or :class:`InputNotUsed`, and what ``inputs`` raises.
     """
-    if len(inputs) != len(signature.inputs):
-        raise InputCountMismatch(inputs, signature.inputs)
+    specs, defaults = signature.inputs, signature.defaults
+    if len(inputs) != len(specs) and (len(inputs) > len(specs) or not defaults):
+        raise InputCountMismatch(inputs, specs)
     arrays = []
-    for index, (name, spec) in enumerate(signature.inputs.items()):
-        array = inputs.get(name)
-        if array is None:
-            raise InputMissing(name, spec.tensor_name, signature.inputs)
-        if array.dtype is not spec.dtype.numpy and array.dtype != spec.dtype.numpy:
-            raise WrongInputType(index, name, spec.dtype, DataType.of(array.dtype))
-        arrays.append(array)
+    for name, spec in specs.items():
+        try:
+            arrays.append(inputs[name])
+        except KeyError:
+            if name not in defaults:
+                raise InputMissing(name, spec.tensor_name, inputs, defaults) from None
+            arrays.append(defaults[name])
+    if defaults and not specs.keys() >= set(inputs):
+        raise InputNotUsed(specs.keys() & set(inputs), inputs)
     return arrays
+
+
+def check_types(signature: Signature, arrays: Sequence[Array]) -> None:
+    """Raise :class:`WrongInputType` for the first array whose element type is not the declared one."""
+    for index, ((name, spec), array) in enumerate(zip(signature.inputs.items(), arrays, strict=True)):
+        if array.dtype != spec.dtype.numpy:
+            raise WrongInputType(index, name, spec.dtype, DataType.of(array.dtype))
 
 
 def check_filter(signature: Signature, names: Sequence[str]) -> None:
@@ -113,4 +134,8 @@ def _fits(shape: Sequence[int], declared: Sequence[int]) -> bool:
 
 
 def _set(names: Iterable[str]) -> str:
-    return f"{{{','.join(sorted(names))}}}"
+    return f"{{{_names(names)}}}"
+
+
+def _names(names: Iterable[str]) -> str:
+    return ",".join(sorted(names))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from typing import Generic, Protocol, TypeVar
 
 from kernel_server.batching.queue import BatchQueue
@@ -17,7 +17,9 @@ from kernel_server.handlers.models import Models
 class Plan(Protocol):
     """What is the same for every request of one kind."""
 
-    queue: BatchQueue
+    @property
+    def queues(self) -> Iterable[BatchQueue]:
+        """The queues that its requests wait in."""
 
 
 K = TypeVar("K", bound=Hashable)
@@ -27,7 +29,9 @@ P = TypeVar("P", bound=Plan)
 class PlannedHandler(ABC, Generic[K, P]):
     """Opens models, and keeps one plan for every kind of request that a version has had.
 
-    ``K`` tells kinds of request to one version apart. Event-loop thread only.
+    ``K`` tells kinds of request to one version apart. A plan stays for as long as its version, and clients
+    choose the kinds, so :meth:`_make_plan` has to see to it that there are not too many. Event-loop thread
+    only.
     """
 
     def __init__(self, models: Models, scheduler: BatchScheduler, *, check_method_name: bool = False) -> None:
@@ -46,7 +50,8 @@ class PlannedHandler(ABC, Generic[K, P]):
         servable = self._servables.pop(servable_id, None)
         if servable is not None:
             for plan in self._plans.pop(servable).values():
-                self._scheduler.remove_queue(plan.queue)
+                for queue in plan.queues:
+                    self._scheduler.remove_queue(queue)
 
     def _plan(self, handle: ServableHandle, kind: K) -> P:
         plans = self._plans.get(handle.servable)
@@ -60,4 +65,4 @@ class PlannedHandler(ABC, Generic[K, P]):
 
     @abstractmethod
     def _make_plan(self, handle: ServableHandle, kind: K) -> P:
-        """The plan of a kind that is new; raises when the version cannot answer such requests."""
+        """The plan of a kind that is new; raises when the version cannot, or will not, answer it."""

@@ -5,34 +5,76 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from time import perf_counter
+from typing import NamedTuple
 
 from kernel_server.batching.queue import BatchQueue
 from kernel_server.core.handle import ServableHandle
 from kernel_server.core.servable import Array
 from kernel_server.core.signature import Signature
 from kernel_server.errors import ServingError
-from kernel_server.handlers.inputs import arrange, check_filter, with_declared_shapes
+from kernel_server.handlers.inputs import arrange, check_filter, check_types, with_declared_shapes
 from kernel_server.handlers.planned import PlannedHandler
 from kernel_server.handlers.signatures import predict_signature
 from kernel_server.monitoring.timing import TimingRecord
 
+MOST_FILTERS = 16
+"""Output filters of one signature that get a queue of their own, of the 2^n that its outputs allow.
+
+Each costs memory, and time to prepare, for as long as the version is loaded. Answers to any further filter
+are picked from all outputs, so that no client can make the server grow by sending new ones.
+"""
+
+
+class Route(NamedTuple):
+    """Some outputs of a signature, and the queue whose batches compute them."""
+
+    outputs: tuple[str, ...]
+    queue: BatchQueue
+
 
 class PredictPlan:
-    """What is the same for every Predict of one signature with one output filter."""
+    """What is the same for every Predict of one signature: its input types, and its routes.
 
-    __slots__ = ("names", "outputs", "queue", "signature")
+    ``add_queue`` makes a queue that computes the outputs it is given.
+    """
 
-    def __init__(self, signature: Signature, outputs: tuple[str, ...], queue: BatchQueue) -> None:
+    def __init__(self, signature: Signature, add_queue: Callable[[tuple[str, ...]], BatchQueue]) -> None:
         self.signature = signature
-        self.names = tuple(signature.inputs)
-        self.outputs = outputs
-        self.queue = queue
+        self.dtypes = [spec.dtype.numpy for spec in signature.inputs.values()]
+        self._add_queue = add_queue
+        self._routes: dict[tuple[str, ...], Route] = {}
+
+    @property
+    def queues(self) -> list[BatchQueue]:
+        """The queues that requests have needed so far."""
+        return [route.queue for route in self._routes.values()]
+
+    def route(self, output_filter: tuple[str, ...]) -> Route:
+        """The way to at least these outputs, to all if none is named.
+
+        Raises ``UnknownOutput`` or ``DuplicateOutput``.
+        """
+        return self._routes.get(output_filter) or self._find_route(output_filter)
+
+    def _find_route(self, output_filter: tuple[str, ...]) -> Route:
+        """Filters of the same outputs share a route, whatever their order; that of all outputs is ``()``."""
+        check_filter(self.signature, output_filter)
+        known = tuple(self.signature.outputs)
+        outputs = tuple(name for name in known if name in output_filter)
+        if outputs == known or (outputs not in self._routes and len(self._routes) >= MOST_FILTERS):
+            outputs = ()
+        route = self._routes.get(outputs)
+        if route is None:
+            route = self._routes[outputs] = Route(outputs or known, self._add_queue(outputs or known))
+        return route
 
 
-class PredictHandler(PlannedHandler[tuple[str, tuple[str, ...]], PredictPlan]):
-    """Answers Predict; :meth:`open` the model, then :meth:`run` with the decoded inputs.
+class PredictHandler(PlannedHandler[str, PredictPlan]):
+    """Answers Predict; :meth:`open` the model, then :meth:`start` or :meth:`run` with its inputs.
 
-    A plan belongs to a signature with an output filter.
+    A plan belongs to a signature. Checks come in the order of TensorFlow Serving: signature, inputs, output
+    filter, element types.
     """
 
     def start(
@@ -49,17 +91,24 @@ class PredictHandler(PlannedHandler[tuple[str, tuple[str, ...]], PredictPlan]):
 
         Returns what to call when the caller gives up; ``done`` is told all the same. ``handle`` must stay
         borrowed until then. Raises, and does not tell ``done``, when the request is refused at once.
+        ``inputs`` may decode its arrays when it is asked for them, and raise when it cannot.
         """
-        plan = self._plan(handle, (signature_name, tuple(output_filter)))
+        plan = self._plan(handle, signature_name)
         arrays = arrange(plan.signature, inputs)
+        record.decoded = perf_counter()
+        wanted = tuple(output_filter)
+        outputs, queue = plan.route(wanted)
+        if [array.dtype for array in arrays] != plan.dtypes:
+            check_types(plan.signature, arrays)
 
         def finish(outcome: Sequence[Array] | ServingError) -> None:
             if isinstance(outcome, ServingError):
                 done(with_declared_shapes(outcome, plan.signature, arrays))
-            else:
-                done(dict(zip(plan.outputs, outcome, strict=True)))
+                return
+            answers = dict(zip(outputs, outcome, strict=True))
+            done({name: answers[name] for name in wanted} if wanted else answers)
 
-        return partial(plan.queue.abandon, plan.queue.submit(arrays, deadline, record, finish))
+        return partial(queue.abandon, queue.submit(arrays, deadline, record, finish))
 
     async def run(
         self,
@@ -91,12 +140,13 @@ class PredictHandler(PlannedHandler[tuple[str, tuple[str, ...]], PredictPlan]):
             raise outcome
         return outcome
 
-    def _make_plan(self, handle: ServableHandle, kind: tuple[str, tuple[str, ...]]) -> PredictPlan:
-        name, output_filter = kind
-        signature = predict_signature(handle.servable, name, self._check_method_name)
-        check_filter(signature, output_filter)
-        outputs = output_filter or tuple(signature.outputs)
-        runner = handle.servable.runner(signature.name, outputs)
+    def _make_plan(self, handle: ServableHandle, kind: str) -> PredictPlan:
+        servable, servable_id = handle.servable, handle.id
+        signature = predict_signature(servable, kind, self._check_method_name)
         batchable = signature.obstacle_to_batching is None
-        queue = self._scheduler.add_queue(handle.id, signature.name, runner, batchable)
-        return PredictPlan(signature, outputs, queue)
+
+        def add_queue(outputs: tuple[str, ...]) -> BatchQueue:
+            runner = servable.runner(signature.name, outputs)
+            return self._scheduler.add_queue(servable_id, signature.name, runner, batchable)
+
+        return PredictPlan(signature, add_queue)

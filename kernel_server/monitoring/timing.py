@@ -36,9 +36,10 @@ UNNAMED = Entry("", "")
 class TimingRecord:
     """Moments of one request, each a reading of ``time.perf_counter()`` in seconds.
 
-    A face makes one, naming itself, when the bytes of a request are at hand, sets ``decoded`` when they are
-    arrays, and calls :meth:`replied` when the answer is bytes again. ``batch`` carries the moments that the
-    request shares with its batch, and the generation of the batching parameters that formed it.
+    A face makes one, naming itself, when the bytes of a request are at hand, and calls :meth:`replied` when
+    the answer is bytes again; whoever asks for the arrays sets ``decoded`` when they are there. ``batch``
+    carries the moments that the request shares with its batch, and the generation of the batching parameters
+    that formed it.
     """
 
     __slots__ = ("batch", "decoded", "entry", "finished", "queued", "received", "sent")

@@ -74,7 +74,6 @@ class Calls:
 
         def start(handle: ServableHandle, done: _Done[dict[str, Array]]) -> _GiveUp:
             name, inputs = _decode(body, handle.servable)
-            record.decoded = perf_counter()
             return self._handlers.predict.start(handle, name, inputs, (), deadline, record, done)
 
         reply = encode(await self._run(spec, start), in_rows=body.in_rows)

@@ -8,11 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 import orjson
+from google.protobuf import json_format
+from tensorflow.core.framework import tensor_pb2
 
 from kernel_server.core.dtypes import REF_OFFSET
-from kernel_server.core.servable import ServableId
+from kernel_server.core.servable import Array, ServableId
 from kernel_server.core.signature import Signature, TensorSpec
 from kernel_server.core.state import VersionState
+from kernel_server.tensor_protos import encode_tensor
 
 
 def status_body(states: Iterable[VersionState]) -> bytes:
@@ -56,8 +59,15 @@ def _signature_def(signature: Signature) -> dict[str, object]:
         "inputs": {name: _tensor_info(spec) for name, spec in signature.inputs.items()},
         "outputs": {name: _tensor_info(spec) for name, spec in signature.outputs.items()},
         "method_name": signature.method_name,
-        "defaults": {},
+        "defaults": {name: _tensor(value) for name, value in signature.defaults.items()},
     }
+
+
+def _tensor(value: Array) -> dict[str, object]:
+    message = tensor_pb2.TensorProto.FromString(encode_tensor(value))
+    return json_format.MessageToDict(
+        message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
+    )
 
 
 def _tensor_info(spec: TensorSpec) -> dict[str, object]:

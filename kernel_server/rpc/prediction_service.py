@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from time import perf_counter
 
 from tensorflow_serving.apis import get_model_metadata_pb2, predict_pb2
 
@@ -15,7 +14,7 @@ from kernel_server.rpc.call import Call
 from kernel_server.rpc.methods import Methods, parse, unary
 from kernel_server.rpc.model_specs import encode_spec, from_proto
 from kernel_server.rpc.signature_defs import signature_def_map
-from kernel_server.rpc.tensors import decode_tensor, encode_tensor
+from kernel_server.tensor_protos import Tensors, encode_tensor
 from kernel_server.wire_format import delimited, text_field
 
 SERVICE = "tensorflow.serving.PredictionService"
@@ -57,10 +56,9 @@ class PredictionService:
                 record.replied()
 
         try:
-            inputs = {name: decode_tensor(name, proto) for name, proto in request.inputs.items()}
-            record.decoded = perf_counter()
+            inputs, output_filter = Tensors(request.inputs), request.output_filter
             call.on_gone = self._handlers.predict.start(
-                handle, spec.signature, inputs, request.output_filter, call.deadline, record, done
+                handle, spec.signature, inputs, output_filter, call.deadline, record, done
             )
         except BaseException:
             handle.release()

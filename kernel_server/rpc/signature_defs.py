@@ -8,6 +8,7 @@ from tensorflow.core.protobuf import meta_graph_pb2
 from tensorflow_serving.apis import get_model_metadata_pb2
 
 from kernel_server.core.signature import Signature, TensorSpec
+from kernel_server.tensor_protos import encode_tensor
 
 
 def signature_def_map(signatures: Mapping[str, Signature]) -> get_model_metadata_pb2.SignatureDefMap:
@@ -20,6 +21,8 @@ def signature_def_map(signatures: Mapping[str, Signature]) -> get_model_metadata
             _fill(definition.inputs[key], spec)
         for key, spec in signature.outputs.items():
             _fill(definition.outputs[key], spec)
+        for key, value in signature.defaults.items():
+            definition.defaults[key].MergeFromString(encode_tensor(value))
     return message
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -13,10 +15,12 @@ from kernel_server.handlers.inputs import (
     DuplicateOutput,
     InputCountMismatch,
     InputMissing,
+    InputNotUsed,
     UnknownOutput,
     WrongInputType,
     arrange,
     check_filter,
+    check_types,
     with_declared_shapes,
 )
 
@@ -36,7 +40,7 @@ def test_arrays_come_in_the_order_of_the_signature() -> None:
 
 def test_types_are_compared_by_value() -> None:
     little = A.astype(np.dtype("float32").newbyteorder("="))
-    assert arrange(SIGNATURE, {"a": little, "b": B})[0] is little
+    check_types(SIGNATURE, [little, B])
 
 
 @pytest.mark.parametrize(
@@ -45,8 +49,6 @@ def test_types_are_compared_by_value() -> None:
         ({"a": A}, InputCountMismatch),
         ({"a": A, "b": B, "c": A}, InputCountMismatch),
         ({"a": A, "c": B}, InputMissing),
-        ({"a": A.astype(np.float64), "b": B}, WrongInputType),
-        ({"a": A, "b": A}, WrongInputType),
     ],
 )
 def test_what_contradicts_the_signature(inputs: dict[str, Array], error: type[ServingError]) -> None:
@@ -54,9 +56,37 @@ def test_what_contradicts_the_signature(inputs: dict[str, Array], error: type[Se
         arrange(SIGNATURE, inputs)
 
 
+DEFAULTED = replace(SIGNATURE, defaults={"b": B})
+
+
+def test_defaults_stand_in() -> None:
+    first, second = arrange(DEFAULTED, {"a": A})
+    assert (first is A, second is B) == (True, True)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "error"),
+    [
+        ({"a": A, "b": B, "c": A}, InputCountMismatch),
+        ({"b": B}, InputMissing),
+        ({}, InputMissing),
+        ({"a": A, "c": B}, InputNotUsed),
+    ],
+)
+def test_what_no_default_mends(inputs: dict[str, Array], error: type[ServingError]) -> None:
+    with pytest.raises(error):
+        arrange(DEFAULTED, inputs)
+
+
+@pytest.mark.parametrize("arrays", [[A.astype(np.float64), B], [A, A]])
+def test_wrong_types(arrays: list[Array]) -> None:
+    with pytest.raises(WrongInputType):
+        check_types(SIGNATURE, arrays)
+
+
 def test_a_wrong_type_names_the_input_and_the_remedy() -> None:
     with pytest.raises(WrongInputType) as caught:
-        arrange(SIGNATURE, {"a": A.astype(np.int32), "b": B})
+        check_types(SIGNATURE, [A.astype(np.int32), B])
     assert caught.value.message == (
         "Expects arg[0] to be float but int32 is provided: convert input 'a' to float before sending it"
     )

@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 from google.protobuf import json_format
 from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2
 
@@ -42,6 +43,7 @@ def test_metadata_is_what_protobuf_prints() -> None:
             {"x": TensorSpec("x:0", DataType.FLOAT, (-1, 3)), "s": TensorSpec("s:0", DataType.STRING, None)},
             {"y": TensorSpec("y:0", REF_OFFSET + DataType.FLOAT, ())},
             PREDICT,
+            defaults={"x": np.ones((1, 3), np.float32), "s": np.array([b"\xff"], object)},
         ),
         "init": Signature("init", {}, {"done": TensorSpec("op", DataType.INVALID, None)}, CLASSIFY),
     }
@@ -59,6 +61,14 @@ def test_metadata_is_what_protobuf_prints() -> None:
                 info.tensor_shape.unknown_rank = spec.shape is None
                 for size in spec.shape or ():
                     info.tensor_shape.dim.add(size=size)
+        for alias, value in signature.defaults.items():
+            proto = definition.defaults[alias]
+            proto.dtype = DataType.of(value.dtype)
+            proto.tensor_shape.SetInParent()
+            for size in value.shape:
+                proto.tensor_shape.dim.add(size=size)
+            field = proto.string_val if value.dtype == object else proto.float_val
+            field.extend(value.ravel().tolist())
     assert json.loads(metadata_body(ServableId("m", 123), signatures)) == {
         "model_spec": {"name": "m", "signature_name": "", "version": "123"},
         "metadata": {"signature_def": protobuf_json(definitions)},

@@ -131,8 +131,8 @@ class TestRefusals:
             (
                 {"a": PAIR["a"], "c": PAIR["b"]},
                 "Signature input alias: b(feed name: serving_default_b:0) not found in request and no "
-                "default value provided. Inputs expected to be in the request {a,b}, or default input "
-                "alias set: {}",
+                "default value provided. Inputs expected to be in the request {a,c}, or default input "
+                "alias set: ",
             ),
             (PAIR | {"a": np.ones((2, 2))}, "Expects arg[0] to be float but double is provided"),
             (PAIR | {"b": PAIR["a"]}, "Expects arg[1] to be int64 but float is provided"),

@@ -11,7 +11,7 @@ import tensorflow as tf
 from tensorflow.core.framework import tensor_pb2
 
 from kernel_server.core.dtypes import DataType
-from kernel_server.rpc.tensors import (
+from kernel_server.tensor_protos import (
     LARGEST_FILLED_BYTES,
     MalformedTensor,
     decode_tensor,

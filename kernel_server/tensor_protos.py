@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -51,6 +51,27 @@ class MalformedTensor(InvalidArgument):
 
     def __init__(self, name: str, reason: str) -> None:
         super().__init__(f"tensor parsing error: {name}: {reason}")
+
+
+class Tensors(Mapping[str, Array]):
+    """Tensors by name, each decoded when it is asked for: mistakes before its turn are told first."""
+
+    __slots__ = ("_protos",)
+
+    def __init__(self, protos: Mapping[str, tensor_pb2.TensorProto]) -> None:
+        self._protos = protos
+
+    def __getitem__(self, name: str) -> Array:
+        proto = self._protos.get(name)  # indexing would add what is missing
+        if proto is None:
+            raise KeyError(name)
+        return decode_tensor(name, proto)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._protos)
+
+    def __len__(self) -> int:
+        return len(self._protos)
 
 
 def decode_tensor(name: str, proto: tensor_pb2.TensorProto) -> Array:
