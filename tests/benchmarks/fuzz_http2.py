@@ -7,75 +7,35 @@ half closed, grow no further once it is warm, and log no traceback.
 
 from __future__ import annotations
 
-import argparse
 import random
 import select
 import socket
-import tempfile
-import time
-from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from pathlib import Path
 
-import psutil
+from benchmarks.fuzzing import Report, main, watching
 from hpack import Encoder
 from hyperframe.frame import Frame, GoAwayFrame, HeadersFrame
 from support.raw_client import PREFACE, prefixed, request_headers
-from support.saved_models import half_plus
 from support.servers import Server
-from support.stubs import Client, predict_request
+from support.stubs import predict_request
 
 PREDICT = "/tensorflow.serving.PredictionService/Predict"
 PATIENCE = 30.0
 """Seconds in which a server must close a connection that its client has half closed."""
 
-WARM_UP = 500
-"""Inputs after which the server has allocated what it always needs."""
-
 Frames = list[bytes]
 
 
-@dataclass
-class Report:
-    """What has happened. ``outcomes`` counts the last words of the server by kind."""
-
-    inputs: int = 0
-    seconds: float = 0.0
-    outcomes: Counter[str] = field(default_factory=Counter)
-    left_open: list[int] = field(default_factory=list)
-    tracebacks: int = 0
-    alive: bool = False
-    bytes_before: int = 0
-    bytes_after: int = 0
-
-    def __str__(self) -> str:
-        """For people."""
-        counts = "\n".join(f"  {count:8} {outcome}" for outcome, count in self.outcomes.most_common())
-        return (
-            f"{self.inputs} inputs in {self.seconds:.1f} s\n{counts}\n"
-            f"left open: {self.left_open or 'none'}; tracebacks: {self.tracebacks}; alive: {self.alive}\n"
-            f"resident: {self.bytes_before / 1e6:.1f} MB when warm, {self.bytes_after / 1e6:.1f} MB then"
-        )
-
-
-def fuzz(server: Server, model: str, inputs: int, seed: int) -> Report:
+def fuzz(server: Server, inputs: int, seed: int) -> Report:
     """Send so many inputs, one connection each."""
     host, port = server.state["grpc_address"].rsplit(":", 1)
-    process, logged = psutil.Process(server.process.pid), len(server.log)
-    report, begin = Report(inputs), time.monotonic()
-    for number in range(inputs):
-        if number == min(WARM_UP, inputs // 2):
-            report.bytes_before = process.memory_info().rss
-        words = b"".join(damaged_session(random.Random(f"{seed}/{number}"), model))
-        outcome = _say((host, int(port)), words, patient=number % 8 == 0)
-        report.outcomes[outcome] += 1
-        if outcome == "left open":
-            report.left_open.append(number)
-    report.seconds = time.monotonic() - begin
-    report.bytes_after = process.memory_info().rss
-    report.tracebacks = server.log[logged:].count("Traceback")
-    report.alive = Client(server.channel()).predict(model, [1])["y"].shape == (1,)
+    with watching(server, inputs) as (report, take):
+        for number in range(inputs):
+            words = b"".join(damaged_session(random.Random(f"{seed}/{number}"), "half"))
+            outcome = _say((host, int(port)), words, patient=number % 8 == 0)
+            take(outcome)
+            if outcome == "left open":
+                report.faults.append(f"input {number} was left open")
     return report
 
 
@@ -207,20 +167,5 @@ def _last_words(answer: bytes) -> str:
     return words
 
 
-def main() -> None:
-    """Fuzz a server of its own."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--inputs", type=int, default=20_000)
-    parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        half_plus(Path(folder, "half", "1"), 2.0)
-        server = Server(Path(folder, "server"), model_name="half", model_base_path=Path(folder, "half"))
-        try:
-            print(fuzz(server.wait_until_ready(), "half", options.inputs, options.seed))
-        finally:
-            server.close()
-
-
 if __name__ == "__main__":
-    main()
+    main(__doc__, fuzz)
