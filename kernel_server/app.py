@@ -46,6 +46,7 @@ from kernel_server.servables.counted_loading import with_counted_loading
 from kernel_server.servables.own_batching import with_own_batching
 from kernel_server.servables.platforms import Platforms
 from kernel_server.servables.tensorflow_device import resolve_device
+from kernel_server.servables.warmup import with_warm_up
 from kernel_server.settings import Port, Settings
 
 DEFAULT_POOL_NAME = "model_server_batch_threads"
@@ -177,7 +178,7 @@ class App:
 
     def _equip(self, make: LoaderFactory) -> LoaderFactory:
         """Have loaders do more than loading."""
-        make = with_counted_loading(make, self._loads)
+        make = with_counted_loading(with_warm_up(make, self.settings), self._loads)
         own = self.settings.enable_batching and self.settings.enable_per_model_batching_parameters
         return with_own_batching(make, self._scheduler) if own else make
 

@@ -21,7 +21,6 @@ from kernel_server.errors import DataLoss, NotFound
 from kernel_server.servables.tensorflow_device import session_config
 from kernel_server.servables.tensorflow_errors import tensorflow_errors
 from kernel_server.servables.tensorflow_variables import initialize_remaining_variables
-from kernel_server.servables.warmup import warm_up
 from kernel_server.settings import Settings
 
 SAVED_MODEL_FILES = ("saved_model.pb", "saved_model.pbtxt")
@@ -50,27 +49,16 @@ def platform(settings: Settings) -> LoaderFactory:
     tf.get_logger().setLevel("ERROR")
     config = session_config(settings)
     tags = [tag.strip() for tag in settings.saved_model_tags.split(",") if tag.strip()]
-    iterations = max(1, settings.num_request_iterations_for_warmup) if settings.enable_model_warmup else 0
-    return lambda servable_id, directory: SavedModelLoader(directory, tags, config, iterations)
+    return lambda servable_id, directory: SavedModelLoader(directory, tags, config)
 
 
 class SavedModelLoader(Loader):
-    """Loads one version folder into a session of its own, and warms it up.
+    """Loads one version folder into a session of its own."""
 
-    Each warm-up record of the folder runs ``warmup_iterations`` times.
-    """
-
-    def __init__(
-        self,
-        directory: Path,
-        tags: Sequence[str],
-        config: config_pb2.ConfigProto,
-        warmup_iterations: int = 1,
-    ) -> None:
+    def __init__(self, directory: Path, tags: Sequence[str], config: config_pb2.ConfigProto) -> None:
         self._directory = directory
         self._tags = list(tags)
         self._config = config
-        self._warmup_iterations = warmup_iterations
 
     def resource_estimate(self) -> int:
         """TensorFlow Serving's estimate: 1.2 times the size of the files."""
@@ -78,10 +66,10 @@ class SavedModelLoader(Loader):
         return int(RESOURCE_FACTOR * sum(sizes))
 
     def load(self) -> Servable:
-        """Load graph and variables, run the initialisers, give every variable its value, warm up.
+        """Load graph and variables, run the initialisers, give every variable its value.
 
-        Raises ``NotFound`` without a SavedModel or without its tags, ``DataLoss`` when its files are
-        corrupt, and what :func:`warm_up` raises.
+        Raises ``NotFound`` without a SavedModel or without its tags and ``DataLoss`` when its files are
+        corrupt.
         """
         if not any((self._directory / name).is_file() for name in SAVED_MODEL_FILES):
             raise NotFound(
@@ -92,19 +80,11 @@ class SavedModelLoader(Loader):
         try:
             with tensorflow_errors():
                 model = SavedModel(session, self._load_into(session))
-                self._prepare(model)
+                _prepare_default(model)
                 return model
         except BaseException:
             session.close()
             raise
-
-    def _prepare(self, model: SavedModel) -> None:
-        """Take what a first request would pay for: the optimised graph, and the recorded requests."""
-        default = model.signatures.get(DEFAULT_SIGNATURE)
-        if default is not None:
-            model.runner(DEFAULT_SIGNATURE, tuple(default.outputs))
-        if self._warmup_iterations:
-            warm_up(model, self._directory, self._warmup_iterations)
 
     def _load_into(self, session: Any) -> meta_graph_pb2.MetaGraphDef:
         try:
@@ -177,6 +157,13 @@ class SavedModel(Servable):
         self._session.close()
 
 
+def _prepare_default(model: SavedModel) -> None:
+    """Optimise the graph, for which a first request would pay."""
+    default = model.signatures.get(DEFAULT_SIGNATURE)
+    if default is not None:
+        model.runner(DEFAULT_SIGNATURE, tuple(default.outputs))
+
+
 def signature_from_proto(name: str, definition: meta_graph_pb2.SignatureDef) -> Signature:
     """One ``SignatureDef`` as a :class:`Signature`."""
     return Signature(
@@ -184,6 +171,7 @@ def signature_from_proto(name: str, definition: meta_graph_pb2.SignatureDef) -> 
         inputs={key: _spec(info) for key, info in sorted(definition.inputs.items())},
         outputs={key: _spec(info) for key, info in sorted(definition.outputs.items())},
         method_name=definition.method_name,
+        defaults={key: tf.make_ndarray(proto) for key, proto in definition.defaults.items()},
     )
 
 

@@ -20,12 +20,15 @@ from tensorflow_serving.apis import (
     regression_pb2,
 )
 
+from kernel_server.core.loader import Loader, LoaderFactory
 from kernel_server.core.servable import Array, Servable
 from kernel_server.core.signature import CLASSIFY, DEFAULT_SIGNATURE, REGRESS
 from kernel_server.errors import DataLoss, InvalidArgument, Unimplemented
 from kernel_server.handlers.examples import Examples
 from kernel_server.handlers.inference import Inference, InferenceTask, prepare_inference
 from kernel_server.handlers.multi_inference import prepare_multi_inference
+from kernel_server.servables.tensorflow_errors import tensorflow_errors
+from kernel_server.settings import Settings
 
 WARMUP_FILE = Path("assets.extra") / "tf_serving_warmup_requests"
 MOST_RECORDS = 1000
@@ -36,6 +39,38 @@ class TooManyWarmupRecords(InvalidArgument):
 
     def __init__(self, path: Path) -> None:
         super().__init__(f"Number of warmup records exceeds the maximum ({MOST_RECORDS}) at {path}")
+
+
+class WarmLoader(Loader):
+    """Loads what ``loader`` loads, and replays each record of the folder ``iterations`` times."""
+
+    def __init__(self, folder: Path, loader: Loader, iterations: int) -> None:
+        self._folder = folder
+        self._loader = loader
+        self._iterations = iterations
+
+    def resource_estimate(self) -> int:
+        """That of the servable."""
+        return self._loader.resource_estimate()
+
+    def load(self) -> Servable:
+        """Load and warm up; raises what the loader and :func:`warm_up` raise."""
+        servable = self._loader.load()
+        try:
+            with tensorflow_errors():
+                warm_up(servable, self._folder, self._iterations)
+        except BaseException:
+            servable.close()
+            raise
+        return servable
+
+
+def with_warm_up(make: LoaderFactory, settings: Settings) -> LoaderFactory:
+    """A factory of loaders that warm up, if the settings want that."""
+    if not settings.enable_model_warmup:
+        return make
+    iterations = max(1, settings.num_request_iterations_for_warmup)
+    return lambda servable, folder: WarmLoader(folder, make(servable, folder), iterations)
 
 
 def warm_up(servable: Servable, directory: Path, iterations: int = 1) -> int:

@@ -141,10 +141,17 @@ class Client:
         return sum(reading.in_flight_requests for reading in self.statistics(model).signatures)
 
 
-def model_config(name: str, base_path: Any, policy: str | Sequence[int] = "", **labels: int) -> Any:
+def model_config(
+    name: str,
+    base_path: Any,
+    policy: str | Sequence[int] = "",
+    *,
+    platform: str = "tensorflow",
+    **labels: int,
+) -> Any:
     """A ``ModelConfig``; ``policy`` is ``all``, versions, or nothing for the latest."""
     config = model_server_config_pb2.ModelConfig(
-        name=name, base_path=str(base_path), model_platform="tensorflow", version_labels=labels
+        name=name, base_path=str(base_path), model_platform=platform, version_labels=labels
     )
     if policy == "all":
         config.model_version_policy.all.SetInParent()

@@ -22,7 +22,7 @@ from tensorflow_serving.apis import prediction_log_pb2
 from kernel_server.core.servable import ServableId
 from kernel_server.errors import DataLoss, InvalidArgument, ServingError, Unimplemented
 from kernel_server.servables.saved_model import platform
-from kernel_server.servables.warmup import MOST_RECORDS, WARMUP_FILE, warm_up
+from kernel_server.servables.warmup import MOST_RECORDS, WARMUP_FILE, warm_up, with_warm_up
 from kernel_server.settings import Settings
 
 Record = Callable[..., Path]
@@ -49,7 +49,8 @@ def record(models: dict[str, Path], tmp_path: Path) -> Record:
 
 def load(folder: Path) -> int:
     """Load the version, which replays its records; their number."""
-    servable = platform(Settings(device="cpu"))(ServableId("m", 1), folder).load()
+    settings = Settings(device="cpu")
+    servable = with_warm_up(platform(settings), settings)(ServableId("m", 1), folder).load()
     try:
         return warm_up(servable, folder)
     finally:
