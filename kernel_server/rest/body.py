@@ -1,43 +1,44 @@
-"""The bytes of a request body."""
+"""Compressed bodies, of requests and of replies."""
 
 from __future__ import annotations
 
-from aiohttp import hdrs, web
+import gzip
+import zlib
 
-from kernel_server.errors import InvalidArgument, ResourceExhausted
+from kernel_server.errors import InvalidArgument
+from kernel_server.rest.http1.errors import BodyTooLarge
 
+_ANY_HEADER = 32 + zlib.MAX_WBITS
+"""Tells zlib to find out whether the data are gzip's or its own."""
 
-class BodyTooLarge(ResourceExhausted):
-    """The body exceeds ``limit`` bytes, as sent or once inflated."""
-
-    def __init__(self, limit: int) -> None:
-        super().__init__(
-            f"The request body is larger than this server's limit of {limit} bytes. "
-            "Send fewer rows per request."
-        )
-        self.limit = limit
+_ENCODINGS = (b"gzip", b"x-gzip", b"deflate")
 
 
-async def read_body(request: web.BaseRequest, limit: int) -> bytes:
-    """The whole body, inflated if it came compressed; ``limit`` is what ``request`` was built with.
+def inflated(body: bytes, encoding: bytes, limit: int) -> bytes:
+    """What ``body`` was before it was compressed as its ``Content-Encoding`` says.
 
-    Raises :class:`BodyTooLarge`, if possible before the client sends, and :class:`InvalidArgument` for
-    a body that its ``Content-Encoding`` does not describe.
+    Raises :class:`BodyTooLarge` when that exceeds ``limit`` bytes, and :class:`InvalidArgument` for a body
+    that its encoding does not describe.
     """
-    if (request.content_length or 0) > limit:
-        raise BodyTooLarge(limit)
-    if hdrs.EXPECT in request.headers:
-        await _invite(request)
+    encoding = encoding.strip().lower()
+    if encoding in (b"", b"identity"):
+        return body
+    if encoding not in _ENCODINGS:
+        raise InvalidArgument(
+            f"Content-Encoding {encoding.decode('latin-1')} is not known here. Send gzip, deflate or none."
+        )
+    decoder = zlib.decompressobj(_ANY_HEADER)
     try:
-        return await request.read()
-    except web.HTTPRequestEntityTooLarge:
-        raise BodyTooLarge(limit) from None
-    except web.RequestPayloadError as error:
+        text = decoder.decompress(body, limit + 1)
+    except zlib.error as error:
         raise InvalidArgument(f"The request body could not be read: {error}") from None
+    if len(text) > limit:
+        raise BodyTooLarge(limit)
+    if not decoder.eof:
+        raise InvalidArgument("The request body could not be read: it ends within its compressed data")
+    return text
 
 
-async def _invite(request: web.BaseRequest) -> None:
-    """Tell a client that waits for it to send the body: curl does so before large ones."""
-    writer = request.writer
-    await writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-    writer.output_size = 0  # this was no part of the reply
+def compressed(body: bytes) -> bytes:
+    """``body`` for a client that accepts gzip."""
+    return gzip.compress(body, 1)

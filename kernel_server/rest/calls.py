@@ -1,32 +1,31 @@
-"""The calls of the API: request text in, reply text out."""
+"""TensorFlow Serving's API: the calls under ``/v1/``."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterable
-from time import monotonic, perf_counter
-from typing import TypeVar
+from functools import partial
+from time import perf_counter
+from typing import Any
 
 from kernel_server.core.handle import ServableHandle
 from kernel_server.core.servable import Array, Servable
 from kernel_server.core.signature import CLASSIFY, DEFAULT_SIGNATURE, REGRESS
-from kernel_server.errors import DeadlineExceeded, InvalidArgument, ServingError
+from kernel_server.errors import InvalidArgument, ServingError
 from kernel_server.handlers import Handlers
+from kernel_server.handlers.examples import Examples
 from kernel_server.handlers.inference import InferenceTask, Result
-from kernel_server.handlers.model_spec import ModelSpec
 from kernel_server.monitoring.timing import Entry, TimingRecord
+from kernel_server.rest.api import Answer, Begin, GiveUp
 from kernel_server.rest.describe import metadata_body, status_body
+from kernel_server.rest.http1.exchange import Exchange, Reply
 from kernel_server.rest.json_decode import PredictBody
 from kernel_server.rest.json_encode import encode
 from kernel_server.rest.json_examples import ExamplesBody
 from kernel_server.rest.json_results import results_body
-from kernel_server.rest.routes import Route
+from kernel_server.rest.prediction import Prediction, Question
+from kernel_server.rest.routes import Route, match
 
 _ENTRIES = {call: Entry(call, "REST") for call in ("predict", "classify", "regress", "metadata", "status")}
-
-T = TypeVar("T")
-_Done = Callable[[T | ServingError], None]
-_GiveUp = Callable[[], None]
 
 
 class SignatureNotFound(InvalidArgument):
@@ -46,17 +45,24 @@ class Calls:
         self._handlers = handlers
         self._timeout = timeout_seconds
 
-    async def answer(self, route: Route, text: bytes) -> bytes:
-        """The JSON that answers the call. Raises :class:`~kernel_server.errors.ServingError`."""
+    def route(self, method: str, path: str) -> tuple[str, Begin]:
+        """See :class:`~kernel_server.rest.api.Api`."""
+        route = match(method, path)
+        return route.spec.name, partial(self._begin, route)
+
+    def _begin(self, route: Route, exchange: Exchange, answer: Answer) -> GiveUp | None:
         match route.call:
             case "predict":
-                return await self._predict(route.spec, text)
+                question: Question[Any] = PredictQuestion()
             case "classify":
-                return await self._infer(CLASSIFY, route, text)
+                question = InferQuestion(CLASSIFY, route.spec.name)
             case "regress":
-                return await self._infer(REGRESS, route, text)
+                question = InferQuestion(REGRESS, route.spec.name)
             case _:
-                return self._describe(route)
+                answer(Reply(self._describe(route)))
+                return None
+        prediction = Prediction(self._handlers, question, _ENTRIES[route.call], answer)
+        return prediction.begin(route.spec, exchange.body, self._timeout)
 
     def _describe(self, route: Route) -> bytes:
         began = perf_counter()
@@ -67,74 +73,69 @@ class Calls:
         self._handlers.totals.answer(route.spec.name, _ENTRIES[route.call], perf_counter() - began)
         return reply
 
-    async def _predict(self, spec: ModelSpec, text: bytes) -> bytes:
-        record = TimingRecord(_ENTRIES["predict"])
-        deadline = monotonic() + self._timeout
+
+class PredictQuestion:
+    """What a Predict request asks."""
+
+    __slots__ = ("_in_rows", "_inputs", "_signature_name")
+
+    def decode(self, text: bytes, found: Servable | ServingError) -> None:
+        """The inputs of the signature that the text names."""
         body = PredictBody(text)
+        if isinstance(found, ServingError):
+            raise found
+        self._in_rows = body.in_rows
+        self._signature_name = body.signature_name or DEFAULT_SIGNATURE
+        signature = found.signatures.get(self._signature_name)
+        if signature is None:
+            raise SignatureNotFound(self._signature_name, found.signatures)
+        self._inputs = body.arrays(signature)
 
-        def start(handle: ServableHandle, done: _Done[dict[str, Array]]) -> _GiveUp:
-            name, inputs = _decode(body, handle.servable)
-            return self._handlers.predict.start(handle, name, inputs, (), deadline, record, done)
+    def start(
+        self,
+        handlers: Handlers,
+        handle: ServableHandle,
+        deadline: float,
+        record: TimingRecord,
+        done: Callable[[dict[str, Array] | ServingError], None],
+    ) -> GiveUp:
+        """Put it to the model."""
+        return handlers.predict.start(handle, self._signature_name, self._inputs, (), deadline, record, done)
 
-        reply = encode(await self._run(spec, start), in_rows=body.in_rows)
-        record.replied()
-        return reply
+    def encode(self, outcome: dict[str, Array]) -> Reply:
+        """Rows or columns, as the request came."""
+        return Reply(encode(outcome, in_rows=self._in_rows))
 
-    async def _infer(self, method_name: str, route: Route, text: bytes) -> bytes:
-        record, spec = TimingRecord(_ENTRIES[route.call]), route.spec
-        deadline = monotonic() + self._timeout
+
+class InferQuestion:
+    """What a Classify or Regress request asks."""
+
+    __slots__ = ("_examples", "_method_name", "_model", "_task")
+
+    def __init__(self, method_name: str, model: str) -> None:
+        self._method_name = method_name
+        self._model = model
+
+    def decode(self, text: bytes, found: Servable | ServingError) -> None:
+        """The examples, and the signature that answers for each."""
         body = ExamplesBody(text)
-        examples = body.examples()
-        record.decoded = perf_counter()
-        task = InferenceTask(spec.name, body.signature_name or DEFAULT_SIGNATURE, method_name)
+        self._examples: Examples = body.examples()
+        if isinstance(found, ServingError):
+            raise found
+        self._task = InferenceTask(self._model, body.signature_name or DEFAULT_SIGNATURE, self._method_name)
 
-        def start(handle: ServableHandle, done: _Done[list[Result]]) -> _GiveUp:
-            return self._handlers.examples.start(handle, task, examples, deadline, record, done)
+    def start(
+        self,
+        handlers: Handlers,
+        handle: ServableHandle,
+        deadline: float,
+        record: TimingRecord,
+        done: Callable[[list[Result] | ServingError], None],
+    ) -> GiveUp:
+        """Put it to the model."""
+        return handlers.examples.start(handle, self._task, self._examples, deadline, record, done)
 
-        (result,) = await self._run(spec, start)
-        reply = results_body(result)
-        record.replied()
-        return reply
-
-    async def _run(self, spec: ModelSpec, start: Callable[[ServableHandle, _Done[T]], _GiveUp]) -> T:
-        """What the model answers to a request that ``start`` begins."""
-        outcome: asyncio.Future[T | ServingError | None] = asyncio.get_running_loop().create_future()
-        handle = self._handlers.predict.open(spec)
-
-        def done(result: T | ServingError) -> None:
-            handle.release()
-            _settle(outcome, result)
-
-        try:
-            give_up = start(handle, done)
-        except BaseException:
-            handle.release()
-            raise
-        return await self._wait(outcome, give_up)
-
-    async def _wait(self, outcome: asyncio.Future[T | ServingError | None], give_up: _GiveUp) -> T:
-        """Wait for the outcome until the time is over; the model may still be busy then."""
-        timer = asyncio.get_running_loop().call_later(self._timeout, _settle, outcome, None)
-        try:
-            result = await outcome
-        finally:
-            timer.cancel()
-            give_up()  # does nothing once the model has answered
-        if result is None:
-            raise DeadlineExceeded("Timed out waiting for notification")
-        if isinstance(result, ServingError):
-            raise result
-        return result
-
-
-def _decode(body: PredictBody, servable: Servable) -> tuple[str, dict[str, Array]]:
-    name = body.signature_name or DEFAULT_SIGNATURE
-    signature = servable.signatures.get(name)
-    if signature is None:
-        raise SignatureNotFound(name, servable.signatures)
-    return name, body.arrays(signature)
-
-
-def _settle(outcome: asyncio.Future[T], result: T) -> None:
-    if not outcome.done():
-        outcome.set_result(result)
+    def encode(self, outcome: list[Result]) -> Reply:
+        """The one result."""
+        (result,) = outcome
+        return Reply(results_body(result))

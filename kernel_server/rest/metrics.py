@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-
-from aiohttp import hdrs, web
+import logging
+from functools import partial
 
 from kernel_server.handlers.metrics import MetricsHandler
 from kernel_server.monitoring.exposition import Spelling, write
+from kernel_server.rest.aside import aside
+from kernel_server.rest.http1.exchange import TEXT, Exchange, Reply
 
 CONVENTIONAL_PATH = "/metrics"
 """Where Prometheus looks unless told otherwise."""
+
+_log = logging.getLogger(__name__)
 
 
 class Metrics:
@@ -26,8 +29,15 @@ class Metrics:
         """Whether ``path`` is one of the pages."""
         return path in self._spellings
 
-    async def page(self, path: str) -> web.Response:
-        """The metrics of this moment, in the spelling of ``path``."""
-        spelling = self._spellings[path]
-        text = await asyncio.to_thread(write, self._handler.read(), spelling)
-        return web.Response(body=text.encode(), headers={hdrs.CONTENT_TYPE: spelling.value})
+    def answer(self, exchange: Exchange) -> None:
+        """Send the metrics of this moment, in the spelling of the path that was asked for."""
+        spelling = self._spellings[exchange.path]
+        aside(partial(write, self._handler.read(), spelling), partial(_send, exchange, spelling))
+
+
+def _send(exchange: Exchange, spelling: Spelling, text: str | Exception) -> None:
+    if isinstance(text, Exception):
+        _log.error("The metrics could not be written", exc_info=text)
+        exchange.reply(Reply(b"The metrics could not be written; the server's log tells why.\n", 500, TEXT))
+    else:
+        exchange.reply(Reply(text.encode(), headers=(("Content-Type", spelling.value),)))

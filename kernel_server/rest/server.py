@@ -1,29 +1,20 @@
-"""The HTTP listener: bound, serving, drained."""
+"""The HTTP server: what is served, from its start to its end."""
 
 from __future__ import annotations
 
-import asyncio
-import logging
+import ssl
 from collections.abc import Callable
-from functools import partial
-
-from aiohttp import web
-from aiohttp.http import HttpProcessingError
 
 from kernel_server.handlers import Handlers
 from kernel_server.listening import host_port, listening_failed
 from kernel_server.rest.calls import Calls
 from kernel_server.rest.face import Face
+from kernel_server.rest.http1.listener import Listener
 from kernel_server.rest.metrics import Metrics
 from kernel_server.security.tokens import Token
 
 MAX_BODY_BYTES = 128 * 1024 * 1024
 """Default limit of a request body; as Python values it takes a few times as much memory."""
-
-_BACKLOG = 1024
-"""Connections that may wait to be accepted: a load generator opens hundreds at once."""
-
-_http_log = logging.getLogger(f"{__package__}.http")
 
 
 class RestServer:
@@ -51,49 +42,27 @@ class RestServer:
     ) -> None:
         self._host = host
         self._port = port
-        self._max_body_bytes = max_body_bytes
-        self._face = Face(
-            Calls(handlers, timeout_seconds),
+        face = Face(
+            {"v1": Calls(handlers, timeout_seconds)},
             Metrics(handlers.metrics, metrics_path),
             handlers.totals,
             token=Token(token) if token else None,
             cors=cors,
-            max_body_bytes=max_body_bytes,
+            most_bytes=max_body_bytes,
             is_ready=is_ready,
         )
-        self._protocols: web.Server | None = None
-        self._listener: asyncio.Server | None = None
+        self._listener = Listener(face)
 
-    async def start(self) -> int:
-        """Listen, and return the bound port. Raises the errors of :mod:`kernel_server.listening`."""
-        loop = asyncio.get_running_loop()
-        _http_log.addFilter(_is_worth_a_traceback)
-        self._protocols = web.Server(
-            self._face,
-            request_factory=partial(web.BaseRequest, loop=loop, client_max_size=self._max_body_bytes),
-            handler_cancellation=True,  # a client that leaves takes its request out of the queue
-            access_log=None,
-            logger=_http_log,
-        )
+    async def start(self, tls: ssl.SSLContext | None = None) -> int:
+        """Listen, with ``tls`` if given, and return the bound port.
+
+        Raises the errors of :mod:`kernel_server.listening`.
+        """
         try:
-            self._listener = await loop.create_server(
-                self._protocols, self._host, self._port, backlog=_BACKLOG
-            )
+            return await self._listener.open(self._host, self._port, tls)
         except OSError as error:
             raise listening_failed("rest_api_port", host_port(self._host, self._port), error) from error
-        port: int = self._listener.sockets[0].getsockname()[1]
-        return port
 
     async def stop(self, grace_seconds: float = 0.0) -> None:
         """Accept nothing more, give running requests ``grace_seconds`` to end, then close everything."""
-        if self._listener is None or self._protocols is None:
-            return
-        self._listener.close()
-        self._protocols.pre_shutdown()
-        await self._protocols.shutdown(grace_seconds)
-        await self._listener.wait_closed()
-
-
-def _is_worth_a_traceback(record: logging.LogRecord) -> bool:
-    """Not what a client causes by sending no HTTP; it is told."""
-    return record.exc_info is None or not isinstance(record.exc_info[1], HttpProcessingError)
+        await self._listener.close(grace_seconds)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 
 from kernel_server.errors import ServingError
-from kernel_server.rest.body import BodyTooLarge
+from kernel_server.rest.http1.errors import BodyTooLarge, HeadTooLarge, RequestTooSlow
 
 CLIENT_CLOSED_REQUEST = 499
 """Not in RFC 9110, but what TensorFlow Serving (and nginx) say when the client is gone."""
@@ -27,12 +27,14 @@ _STATUS = {
     "DEADLINE_EXCEEDED": HTTPStatus.GATEWAY_TIMEOUT,
 }
 
+_STATUS_OF_LIMITS = {
+    BodyTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    HeadTooLarge: HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+    RequestTooSlow: HTTPStatus.REQUEST_TIMEOUT,
+}
+"""Not 429 or 504 like other limits: those would invite to send the same again."""
+
 
 def http_status(error: ServingError) -> int:
-    """The HTTP status that tells a client of ``error``.
-
-    A body beyond the limit is not 429 like other used-up limits: that would invite to send it again.
-    """
-    if isinstance(error, BodyTooLarge):
-        return HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-    return _STATUS[error.code]
+    """The HTTP status that tells a client of ``error``."""
+    return _STATUS_OF_LIMITS.get(type(error)) or _STATUS[error.code]

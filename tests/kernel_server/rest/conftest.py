@@ -25,6 +25,7 @@ from kernel_server.handlers.predict import PredictHandler
 from kernel_server.handlers.reload import ReloadHandler
 from kernel_server.handlers.statistics import StatisticsHandler
 from kernel_server.handlers.status import StatusHandler
+from kernel_server.handlers.traffic import TrafficHandler
 from kernel_server.monitoring.loads import Loads
 from kernel_server.monitoring.totals import Totals
 from kernel_server.rest.server import RestServer
@@ -46,8 +47,9 @@ async def serving() -> AsyncIterator[Serving]:
         status=StatusHandler(manager.monitor),
         reload=ReloadHandler(manager, models, Platforms(Settings()), 1.0),
         batching=BatchingHandler(scheduler, manager.monitor),
+        traffic=TrafficHandler(models.traffic, manager.monitor),
         statistics=statistics,
-        metrics=MetricsHandler(statistics, scheduler, totals, Loads()),
+        metrics=MetricsHandler(statistics, scheduler, totals, Loads(), models.traffic),
         totals=totals,
         drain=DrainHandler(models, scheduler),
     )

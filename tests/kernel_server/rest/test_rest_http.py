@@ -160,7 +160,7 @@ class TestConnections:
     async def test_what_is_no_http_is_refused_and_the_server_serves_on(
         self, client: httpx.AsyncClient, caplog: pytest.LogCaptureFixture, sent: bytes
     ) -> None:
-        assert (await exchange(client, sent)).startswith(b"HTTP/1.0 400 ")
+        assert (await exchange(client, sent)).startswith(b"HTTP/1.1 400 ")
         assert not caplog.records
         assert (await client.post(PREDICT, content=ONE)).status_code == 200
 

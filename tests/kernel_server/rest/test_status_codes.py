@@ -1,7 +1,7 @@
 import pytest
 
 from kernel_server import errors
-from kernel_server.rest.body import BodyTooLarge
+from kernel_server.rest.http1.errors import BodyTooLarge
 from kernel_server.rest.json_parse import JsonParseError
 from kernel_server.rest.status_codes import http_status
 

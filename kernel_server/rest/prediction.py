@@ -1,0 +1,153 @@
+"""One request for inference, from its text to its reply: answered by its model or by the clock."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+from time import monotonic, perf_counter
+from typing import Generic, Protocol, TypeVar
+
+from kernel_server.core.handle import ServableHandle
+from kernel_server.core.servable import Servable
+from kernel_server.errors import DeadlineExceeded, ServingError
+from kernel_server.handlers import Handlers
+from kernel_server.handlers.model_spec import ModelSpec
+from kernel_server.monitoring.timing import Entry, TimingRecord
+from kernel_server.rest.api import Answer, GiveUp
+from kernel_server.rest.aside import aside
+from kernel_server.rest.http1.exchange import Reply
+
+_LARGE_TEXT = 256 * 1024
+"""Bytes from which a request is decoded on a worker thread, for a few milliseconds are everybody's time."""
+
+T = TypeVar("T")
+
+
+class Question(Protocol[T]):
+    """What a request asks of a model."""
+
+    def decode(self, text: bytes, found: Servable | ServingError) -> None:
+        """Read the request's body for the model, or raise why there is none if the text itself is in order.
+
+        May run on a worker thread. Raises a :class:`ServingError`.
+        """
+
+    def start(
+        self,
+        handlers: Handlers,
+        handle: ServableHandle,
+        deadline: float,
+        record: TimingRecord,
+        done: Callable[[T | ServingError], None],
+    ) -> GiveUp:
+        """Put the decoded question to the model; see the ``start`` of the handlers."""
+
+    def encode(self, outcome: T) -> Reply:
+        """The reply that tells what the model answers. Raises a :class:`ServingError`."""
+
+
+class Prediction(Generic[T]):
+    """Puts ``question`` to a model and tells ``answer`` the reply, once.
+
+    A model that answers later does so for nobody; its version stays borrowed until then.
+    """
+
+    __slots__ = (
+        "_abandon",
+        "_answer",
+        "_deadline",
+        "_ended",
+        "_handle",
+        "_handlers",
+        "_question",
+        "_record",
+        "_timer",
+    )
+
+    def __init__(self, handlers: Handlers, question: Question[T], entry: Entry, answer: Answer) -> None:
+        self._handlers = handlers
+        self._question = question
+        self._answer = answer
+        self._record = TimingRecord(entry)
+        self._ended = False
+        self._handle: ServableHandle | None = None
+        self._abandon: GiveUp | None = None
+
+    def begin(self, spec: ModelSpec, text: bytes, timeout: float) -> GiveUp:
+        """Decode ``text`` for the model that ``spec`` means, and start; an answer comes within ``timeout``.
+
+        Returns what to call when nobody wants the answer any more.
+        """
+        self._deadline = monotonic() + timeout
+        self._timer = asyncio.get_running_loop().call_later(timeout, self._expire)
+        decode = partial(self._question.decode, text, self._open(spec))
+        if len(text) > _LARGE_TEXT:
+            aside(decode, self._decoded)
+            return self._give_up
+        try:
+            decode()
+        except Exception as error:
+            self._decoded(error)
+        else:
+            self._decoded(None)
+        return self._give_up
+
+    def _open(self, spec: ModelSpec) -> Servable | ServingError:
+        try:
+            self._handle = self._handlers.predict.open(spec)
+        except ServingError as error:
+            return error
+        return self._handle.servable
+
+    def _decoded(self, error: Exception | None) -> None:
+        """Go on after decoding, perhaps with nobody left who waits."""
+        handle = self._handle
+        if handle is not None and error is None and not self._ended:
+            self._record.decoded = perf_counter()
+            try:
+                self._abandon = self._question.start(
+                    self._handlers, handle, self._deadline, self._record, self._done
+                )
+                return
+            except Exception as refusal:
+                error = refusal
+        if handle is not None:
+            handle.release()
+        if error is not None and not self._ended:
+            self._end(error)
+
+    def _done(self, outcome: T | ServingError) -> None:
+        """The model has answered."""
+        if self._handle is not None:
+            self._handle.release()
+        if self._ended:
+            return
+        if isinstance(outcome, ServingError):
+            self._end(outcome)
+            return
+        try:
+            reply = self._question.encode(outcome)
+        except Exception as error:
+            self._end(error)
+            return
+        self._record.replied()
+        self._end(reply)
+
+    def _end(self, outcome: Reply | Exception) -> None:
+        self._ended = True
+        self._abandon = None
+        self._timer.cancel()
+        self._answer(outcome)
+
+    def _expire(self) -> None:
+        self._give_up()
+        self._answer(DeadlineExceeded("Timed out waiting for notification"))
+
+    def _give_up(self) -> None:
+        if self._ended:
+            return
+        self._ended = True
+        self._timer.cancel()
+        if self._abandon is not None:
+            self._abandon()
