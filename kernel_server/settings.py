@@ -99,6 +99,10 @@ class Settings:
     saved_model_tags: str = field(
         default="serve", metadata=_loading("tags of the graph to load, separated by commas")
     )
+    skops_trusted_types: str = field(
+        default="",
+        metadata=_loading("types that scikit-learn models may hold beyond what skops trusts, a,b (ours)"),
+    )
     enable_model_warmup: bool = field(
         default=True, metadata=_loading("replay a version's recorded requests before it serves")
     )

@@ -17,7 +17,10 @@ Function = Callable[..., Mapping[str, Array]]
 
 
 class FunctionServable(Servable):
-    """Answers signatures with functions; computes all outputs and hands out those asked for."""
+    """Answers signatures with functions; computes all outputs and hands out those asked for.
+
+    A ``ValueError`` is taken for a refusal of the values.
+    """
 
     def __init__(self, functions: Mapping[str, tuple[Signature, Function]]) -> None:
         self._functions = functions
@@ -32,7 +35,10 @@ class FunctionServable(Servable):
         _, function = self._functions[signature]
 
         def run(inputs: Sequence[Array]) -> Sequence[Array]:
-            answers = function(*inputs)
+            try:
+                answers = function(*inputs)
+            except ValueError as error:
+                raise InvalidArgument(str(error)) from error
             return [answers[name] for name in outputs]
 
         return run

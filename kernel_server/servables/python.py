@@ -163,10 +163,8 @@ def _checked(declared: DeclaredFunction) -> Callable[..., Mapping[str, Array]]:
     def call(*inputs: Array) -> Mapping[str, Array]:
         try:
             answer = declared.function(**dict(zip(names, inputs, strict=True)))
-        except ServingError:
+        except (ServingError, ValueError):
             raise
-        except ValueError as error:
-            raise InvalidArgument(str(error)) from error
         except Exception:
             _log.exception("Signature %s failed", declared.signature.name)
             raise

@@ -45,7 +45,18 @@ def python_file(path: Path, offset: float = 1.0) -> None:
     np.save(path / "offset.npy", offset)
 
 
+def sklearn_model(path: Path) -> None:
+    """Whether the sum of two columns is more than two."""
+    import skops.io
+    from sklearn.linear_model import LogisticRegression
+
+    path.mkdir(parents=True)
+    estimator = LogisticRegression().fit([[0.0, 0.0], [1.0, 1.0], [1.0, 2.0], [3.0, 3.0]], [0, 0, 1, 1])
+    skops.io.dump(estimator, path / "model.skops")
+
+
 KINDS = {
     "python": Kind("python", python_file, {"x": [1.0, 2.0]}, {"y": [2.0, 3.0]}),
+    "sklearn": Kind("tensorflow", sklearn_model, {"inputs": [[0.0, 0.0], [3.0, 2.0]]}, {"outputs": [0, 1]}),
 }
-"""One model of each kind by its name."""
+"""One model of each kind by its name; most are found by what is in their folders."""
