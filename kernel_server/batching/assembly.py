@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 import numpy as np
 
@@ -31,6 +31,15 @@ def rows_of(arrays: Sequence[Array]) -> int:
             )
         rows = array.shape[0]
     return rows
+
+
+def shape_key(inputs: Sequence[Array], pad: bool) -> Hashable:
+    """What the inputs of requests must have in common to share a batch."""
+    if pad:
+        return tuple(array.ndim for array in inputs)
+    if len(inputs) == 1:
+        return inputs[0].shape[1:]
+    return tuple(array.shape[1:] for array in inputs)
 
 
 def executed_rows(rows: int, allowed: Sequence[int]) -> int:

@@ -136,6 +136,10 @@ class Batch:
         self.close_reason = FULL
         self.dispatched = self.assembled = self.computed = 0.0
 
+    def is_overdue(self, now: float) -> bool:
+        """Whether the first request has waited for the whole timeout (``perf_counter``)."""
+        return now - self.opened >= self.parameters.batch_timeout
+
     def add(self, piece: Piece) -> None:
         """Take one more piece."""
         self.pieces.append(piece)

@@ -7,8 +7,9 @@ from collections.abc import Hashable, Sequence
 from time import monotonic, perf_counter
 from typing import TYPE_CHECKING
 
-from kernel_server.batching.assembly import rows_of
+from kernel_server.batching.assembly import rows_of, shape_key
 from kernel_server.batching.batch import FULL, TIMEOUT, Batch, Done, Piece, Task
+from kernel_server.batching.company import Company
 from kernel_server.batching.errors import ExpiredInQueue, QueueFull, QueueLacksRoom, TaskTooLarge
 from kernel_server.batching.parameters import BatchingParameters
 from kernel_server.core.servable import Array, Runner, ServableId
@@ -45,6 +46,7 @@ class BatchQueue:
         self.statistics = statistics
         self.in_flight = 0
         self.in_rotation = False
+        self._company = Company()
         self._batchable = batchable
         self._scheduler = scheduler
         self._open: dict[Hashable, Batch] = {}
@@ -116,7 +118,7 @@ class BatchQueue:
         parameters = self.parameters
         if task.rows > parameters.max_batch_size:
             raise TaskTooLarge(task.rows, parameters.max_batch_size)
-        key = self._shape_key(task.inputs)
+        key = shape_key(task.inputs, parameters.pad_variable_length_inputs)
         batch = self._open.get(key)
         room = parameters.batch_limit - batch.rows if batch is not None else 0
         if task.rows <= room and batch is not None:
@@ -150,13 +152,6 @@ class BatchQueue:
         batch.add(Piece(task, 0, task.rows))
         self._closed.append(batch)
 
-    def _shape_key(self, inputs: Sequence[Array]) -> Hashable:
-        if self.parameters.pad_variable_length_inputs:
-            return tuple(array.ndim for array in inputs)
-        if len(inputs) == 1:
-            return inputs[0].shape[1:]
-        return tuple(array.shape[1:] for array in inputs)
-
     def _new_batch(self, key: Hashable) -> Batch:
         batch = Batch(self, self.parameters.batch_limit)
         self._open[key] = batch
@@ -180,20 +175,24 @@ class BatchQueue:
 
     def close_overdue(self, now: float) -> None:
         """Close the open batches whose first request has waited for the whole timeout."""
-        limit = self.parameters.batch_timeout
         for key, batch in list(self._open.items()):
-            if now - batch.opened >= limit:
+            if batch.is_overdue(now):
                 self._close(key, TIMEOUT)
 
-    def is_overdue(self, now: float) -> bool:
-        """Whether a batch that may run now has waited for the whole timeout (``perf_counter``)."""
-        limit = self.parameters.batch_timeout
-        return self.may_run and any(now - batch.opened >= limit for batch in self._open.values())
+    def is_due(self, now: float) -> bool:
+        """Whether a batch that may run now is complete, or has waited for the whole timeout."""
+        waiting = self._open.values()
+        return self.may_run and (self.is_complete or any(batch.is_overdue(now) for batch in waiting))
 
     @property
     def may_run(self) -> bool:
         """Whether something waits and the model may use one more thread."""
         return bool(self._open or self._closed) and self.model.running < self.parameters.num_batch_threads
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether no other request is to be expected."""
+        return self._company.is_complete(self.in_flight)
 
     @property
     def has_closed(self) -> bool:
@@ -202,6 +201,7 @@ class BatchQueue:
 
     def take(self) -> Batch | None:
         """The next closed batch, rid of requests that are cancelled or out of time."""
+        self._company.note(self.in_flight)
         while self._closed:
             batch = self._closed.popleft()
             dead = self._dead(batch)

@@ -40,7 +40,7 @@ class BatchScheduler:
         self._limit = defaults.num_batch_threads
         self._draining = False
         self._watcher: asyncio.Future[None] | None = None
-        self._quiet_watch = QuietWatch(self.loop, self._is_any_overdue, self._went_quiet)
+        self._quiet_watch = QuietWatch(self.loop, self._is_any_due, self._went_quiet)
 
     def replace(self, name: str, parameters: BatchingParameters, enabled: bool = True) -> None:
         """Put ``parameters`` in force for one model and count a generation.
@@ -138,7 +138,7 @@ class BatchScheduler:
         if queue.model.running >= queue.model.parameters.num_batch_threads:
             return False
         if not queue.has_closed:
-            if quiet or self._draining:
+            if quiet or self._draining or queue.is_complete:
                 queue.close_open(DRAIN if self._draining else IDLE)
             else:
                 queue.close_overdue(now)
@@ -148,8 +148,8 @@ class BatchScheduler:
         self._dispatch(batch)
         return True
 
-    def _is_any_overdue(self, now: float) -> bool:
-        return any(queue.is_overdue(now) for queue in self._rotation)
+    def _is_any_due(self, now: float) -> bool:
+        return any(queue.is_due(now) for queue in self._rotation)
 
     def _went_quiet(self, quiet: bool) -> bool:
         self._pump(quiet)

@@ -145,6 +145,30 @@ async def test_a_busy_loop_holds_a_batch_back_and_no_longer_than_the_timeout() -
         assert queue.statistics.close_reasons == {TIMEOUT: 1}
 
 
+async def test_the_only_client_never_waits_once_it_is_known_to_be_the_only_one() -> None:
+    async with scheduling(BatchingParameters(batch_timeout_micros=LONG)) as scheduler:
+        queue = scheduler.add_queue(ServableId("m", 1), "serving_default", Doubler())
+        await submit(queue, 1.0)
+        answered = asyncio.Event()
+        busy = asyncio.create_task(work_in_every_turn(answered))
+        await asyncio.wait_for(submit(queue, 2.0), 20)
+        answered.set()
+        await busy
+
+
+async def test_company_is_waited_for_again_after_it_has_come_once() -> None:
+    async with scheduling(BatchingParameters(batch_timeout_micros=20_000)) as scheduler:
+        queue = scheduler.add_queue(ServableId("m", 1), "serving_default", Doubler())
+        await submit(queue, 1.0)
+        await asyncio.gather(submit(queue, 2.0), submit(queue, 3.0))
+        answered = asyncio.Event()
+        busy = asyncio.create_task(work_in_every_turn(answered))
+        await submit(queue, 4.0)
+        answered.set()
+        await busy
+        assert queue.statistics.close_reasons[TIMEOUT] == 1
+
+
 async def test_requests_that_arrive_turn_by_turn_share_a_batch() -> None:
     model = Doubler()
     async with scheduling(BatchingParameters(batch_timeout_micros=LONG)) as scheduler:
