@@ -9,6 +9,7 @@ import os
 import signal
 import time
 from pathlib import Path
+from typing import Any
 
 import uvloop
 
@@ -38,6 +39,7 @@ from kernel_server.listening import host_port
 from kernel_server.monitoring.loads import Loads
 from kernel_server.monitoring.totals import Totals
 from kernel_server.process import Addresses, ServerProcess
+from kernel_server.request_logging.request_logs import RequestLogs
 from kernel_server.rest.server import RestServer
 from kernel_server.rpc.server import GrpcServer
 from kernel_server.security.tls import server_context
@@ -95,6 +97,12 @@ class App:
         self._models = Models(self._manager)
         self._totals = Totals(self._manager.monitor.knows)
         self._loads = Loads()
+        self._request_logs = RequestLogs(
+            self._totals.add_request_log,
+            dc=settings.request_log_dc,
+            task_index=settings.request_log_task_index,
+            tags=settings.model_tags,
+        )
         self._metrics_path = _metrics_path(settings)
         self._scheduler = BatchScheduler(
             _batching_parameters(settings), settings.enable_batching, self._totals
@@ -150,11 +158,15 @@ class App:
         await asyncio.gather(self._grpc.stop(1.0), *([self._rest.stop(1.0)] if self._rest else []))
         self._handlers.reload.source.stop()
         idle = self._scheduler.stop(max(0.0, deadline - time.monotonic()))
+        await asyncio.to_thread(self._request_logs.close, max(0.0, deadline - time.monotonic()))
         return await asyncio.to_thread(self._manager.stop, max(0.0, deadline - time.monotonic())) and idle
 
     def _build_handlers(self) -> Handlers:
         settings = self.settings
-        check_method_name = settings.enable_signature_method_name_check
+        options: dict[str, Any] = {
+            "check_method_name": settings.enable_signature_method_name_check,
+            "request_logs": self._request_logs,
+        }
         statistics = StatisticsHandler(self._scheduler)
         reload = ReloadHandler(
             self._manager,
@@ -162,10 +174,11 @@ class App:
             Platforms(settings, self._equip),
             settings.file_system_poll_wait_seconds,
             allow_labels_for_unavailable=settings.allow_version_labels_for_unavailable_models,
+            request_logs=self._request_logs,
         )
         return Handlers(
-            predict=PredictHandler(self._models, self._scheduler, check_method_name=check_method_name),
-            examples=ExampleHandler(self._models, self._scheduler, check_method_name=check_method_name),
+            predict=PredictHandler(self._models, self._scheduler, **options),
+            examples=ExampleHandler(self._models, self._scheduler, **options),
             metadata=MetadataHandler(self._models),
             status=StatusHandler(self._manager.monitor),
             reload=reload,

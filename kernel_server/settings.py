@@ -145,6 +145,12 @@ class Settings:
     monitoring_config_file: Path | None = field(
         default=None, metadata=_requests("text MonitoringConfig; needs a REST port")
     )
+    request_log_dc: str = field(
+        default="", metadata=_requests("dc of this server in per_task_sampling_configs (ours)")
+    )
+    request_log_task_index: int = field(
+        default=0, metadata=_requests("task_index of this server there (ours)")
+    )
 
     token_file: Path | None = field(
         default=None, metadata=_access("every call must carry the bearer token in this file")
@@ -172,6 +178,11 @@ class Settings:
     drain_timeout_seconds: float = field(
         default=30.0, metadata=_process("time that running requests get at the end")
     )
+
+    @property
+    def model_tags(self) -> tuple[str, ...]:
+        """The single tags of ``saved_model_tags``."""
+        return tuple(tag.strip() for tag in self.saved_model_tags.split(",") if tag.strip())
 
     def validate(self) -> None:
         """Raise :class:`~kernel_server.errors.InvalidArgument` for settings no server can start with.

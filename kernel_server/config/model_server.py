@@ -13,6 +13,7 @@ from typing import Self
 from tensorflow_serving.config import model_server_config_pb2 as pb
 from tensorflow_serving.config.file_system_storage_path_source_pb2 import FileSystemStoragePathSourceConfig
 
+from kernel_server.config import request_log_pb2  # noqa: F401 - text files may have its messages
 from kernel_server.config.text_format import read_text_proto
 from kernel_server.errors import FailedPrecondition, InvalidArgument, Unimplemented
 from kernel_server.settings import Settings
@@ -75,8 +76,6 @@ class ModelConfig:
                 f"Expected model {self.name} to have an absolute path or URI; "
                 f"got base_path()={self.base_path}"
             )
-        if self.logging is not None:
-            raise FailedPrecondition("No request-logger-creator provided.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from kernel_server.handlers.examples import Examples
 from kernel_server.handlers.inference import Inference, InferenceTask, Result, prepare_inference
 from kernel_server.handlers.multi_inference import prepare_multi_inference
 from kernel_server.handlers.planned import PlannedHandler
+from kernel_server.handlers.prediction_logs import AnsweredInference
 from kernel_server.monitoring.timing import TimingRecord
 
 Question = InferenceTask | tuple[InferenceTask, ...]
@@ -67,6 +68,8 @@ class ExampleHandler(PlannedHandler[Question, InferencePlan]):
         """
         plan = self._plan(handle, question)
         inference, vector = plan.inference, examples.vector()
+        if self._request_logs.loggers:
+            done = self._logged(handle.id, done, partial(AnsweredInference, handle.id, question, examples))
 
         def finish(outcome: Sequence[Array] | ServingError) -> None:
             if isinstance(outcome, ServingError):

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from typing import Generic, Protocol, TypeVar
 
 from kernel_server.batching.queue import BatchQueue
 from kernel_server.batching.scheduler import BatchScheduler
 from kernel_server.core.handle import ServableHandle
 from kernel_server.core.servable import Servable, ServableId
+from kernel_server.errors import ServingError
 from kernel_server.handlers.model_spec import ModelSpec
 from kernel_server.handlers.models import Models
+from kernel_server.request_logging.request_logs import Answered, RequestLogs
 
 
 class Plan(Protocol):
@@ -24,6 +26,10 @@ class Plan(Protocol):
 
 K = TypeVar("K", bound=Hashable)
 P = TypeVar("P", bound=Plan)
+T = TypeVar("T")
+
+Done = Callable[[T | ServingError], None]
+"""Told the answer to a request, or why there is none."""
 
 
 class PlannedHandler(ABC, Generic[K, P]):
@@ -34,10 +40,18 @@ class PlannedHandler(ABC, Generic[K, P]):
     only.
     """
 
-    def __init__(self, models: Models, scheduler: BatchScheduler, *, check_method_name: bool = False) -> None:
+    def __init__(
+        self,
+        models: Models,
+        scheduler: BatchScheduler,
+        *,
+        check_method_name: bool = False,
+        request_logs: RequestLogs | None = None,
+    ) -> None:
         self._models = models
         self._scheduler = scheduler
         self._check_method_name = check_method_name
+        self._request_logs = request_logs or RequestLogs()
         self._plans: dict[Servable, dict[K, P]] = {}
         self._servables: dict[ServableId, Servable] = {}
 
@@ -62,6 +76,21 @@ class PlannedHandler(ABC, Generic[K, P]):
         if plan is None:
             plan = plans[kind] = self._make_plan(handle, kind)
         return plan
+
+    def _logged(
+        self, servable: ServableId, done: Done[T], answered: Callable[[T], Answered]
+    ) -> Done[T]:
+        """``done``, or what also logs the request with its answer if this one is to be logged."""
+        logger = self._request_logs.sample(servable.name)
+        if logger is None:
+            return done
+
+        def told(outcome: T | ServingError) -> None:
+            done(outcome)
+            if not isinstance(outcome, ServingError):
+                logger.log(answered(outcome))
+
+        return told
 
     @abstractmethod
     def _make_plan(self, handle: ServableHandle, kind: K) -> P:

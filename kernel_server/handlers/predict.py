@@ -15,6 +15,7 @@ from kernel_server.core.signature import Signature
 from kernel_server.errors import ServingError
 from kernel_server.handlers.inputs import arrange, check_filter, check_types, with_declared_shapes
 from kernel_server.handlers.planned import PlannedHandler
+from kernel_server.handlers.prediction_logs import AnsweredPredict
 from kernel_server.handlers.signatures import predict_signature
 from kernel_server.monitoring.timing import TimingRecord
 
@@ -100,6 +101,12 @@ class PredictHandler(PlannedHandler[str, PredictPlan]):
         outputs, queue = plan.route(wanted)
         if [array.dtype for array in arrays] != plan.dtypes:
             check_types(plan.signature, arrays)
+
+        if self._request_logs.loggers:
+            named = dict(zip(plan.signature.inputs, arrays, strict=True))
+            done = self._logged(
+                handle.id, done, partial(AnsweredPredict, handle.id, signature_name, named, wanted)
+            )
 
         def finish(outcome: Sequence[Array] | ServingError) -> None:
             if isinstance(outcome, ServingError):

@@ -16,6 +16,7 @@ from kernel_server.core.state import State
 from kernel_server.core.status_text import ModelsUnavailable
 from kernel_server.errors import FailedPrecondition, InvalidArgument
 from kernel_server.handlers.models import Models
+from kernel_server.request_logging.request_logs import RequestLogs
 from kernel_server.servables.platforms import Platforms
 from kernel_server.sources.file_system import FileSystemSource, MonitoredModel
 
@@ -56,12 +57,14 @@ class ReloadHandler:
         poll_seconds: float,
         *,
         allow_labels_for_unavailable: bool = False,
+        request_logs: RequestLogs | None = None,
     ) -> None:
         self.config = ModelServerConfig()
         self._manager = manager
         self._models = models
         self._platforms = platforms
         self._allow_unavailable = allow_labels_for_unavailable
+        self._request_logs = request_logs or RequestLogs()
         self._factories: dict[str, LoaderFactory] = {}
         self._lock = asyncio.Lock()
         self.source = FileSystemSource(self._aspire, poll_seconds)
@@ -91,9 +94,13 @@ class ReloadHandler:
             model.name: self._platforms.require(model.name, model.platform) for model in config.models
         }
         self._check_labels(config.models)
+        install_loggers = self._request_logs.prepare(
+            {model.name: model.logging for model in config.models if model.logging is not None}
+        )
         new = [model.name for model in config.models if model.name not in self._factories]
         self.config, self._factories = config, {**self._factories, **factories}
         self._models.replace_labels({model.name: model.labels for model in config.models})
+        install_loggers()
         self.source.replace(
             MonitoredModel(model.name, Path(model.base_path), model.policy) for model in config.models
         )

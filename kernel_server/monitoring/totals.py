@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -50,7 +51,7 @@ class Totals:
     """Counters over all versions of a model, so that none falls when a version is unloaded.
 
     A model that ``is_known`` denies is counted without its name: callers must not be able to add series at
-    will. Touched by the event loop's thread only.
+    will. Touched by the event loop's thread only, but for :meth:`add_request_log`.
     """
 
     def __init__(self, is_known: Callable[[str], bool] = lambda name: True) -> None:
@@ -65,6 +66,8 @@ class Totals:
         self._batches: list[tuple[int, int, bool]] = []
         self._request_size, self._batch_size = _sizes(), _sizes()
         self._padding: defaultdict[int, Histogram] = defaultdict(_sizes)
+        self._request_logs: Counter[tuple[str, str]] = Counter()
+        self._request_logs_lock = threading.Lock()
 
     def refuse(self, model: str, error: ServingError) -> None:
         """Count one call that ended in ``error``."""
@@ -98,6 +101,11 @@ class Totals:
         if len(self._batches) >= FOLD_EVERY:
             self._fold()
 
+    def add_request_log(self, model: str, status: str) -> None:
+        """Count what became of a request that was to be logged; any thread."""
+        with self._request_logs_lock:
+            self._request_logs[model, status] += 1
+
     def families(self, pool: str) -> Iterator[Family]:
         """Everything counted so far; ``pool`` is the name of the threads that run batches."""
         self._fold()
@@ -122,8 +130,17 @@ class Totals:
                 for (model, method), found in self._runtime_latency.items()
             ),
         )
+        yield self._request_log_family()
         yield from self._example_families()
         yield from self._batching_families(pool)
+
+    def _request_log_family(self) -> Family:
+        with self._request_logs_lock:
+            logs = [
+                ({"model_name": model, "status_code": status}, n)
+                for (model, status), n in self._request_logs.items()
+            ]
+        return counter("/tensorflow/serving/request_log_count", "Sampled requests by how logging went.", logs)
 
     def _example_families(self) -> Iterator[Family]:
         labelled = [({"model": model}, found) for model, found in self._examples.items()]

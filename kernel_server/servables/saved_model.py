@@ -48,8 +48,7 @@ def platform(settings: Settings) -> LoaderFactory:
     """The loader factory of platform ``tensorflow``; raises when the device is not there."""
     tf.get_logger().setLevel("ERROR")
     config = session_config(settings)
-    tags = [tag.strip() for tag in settings.saved_model_tags.split(",") if tag.strip()]
-    return lambda servable_id, directory: SavedModelLoader(directory, tags, config)
+    return lambda servable_id, directory: SavedModelLoader(directory, settings.model_tags, config)
 
 
 class SavedModelLoader(Loader):

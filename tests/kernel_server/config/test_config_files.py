@@ -22,11 +22,12 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "config.txt"
 
 
-def test_generated_code_is_up_to_date(tmp_path: Path) -> None:
-    source = "kernel_server/config/config_files.proto"
+@pytest.mark.parametrize("name", ["config_files", "request_log"])
+def test_generated_code_is_up_to_date(tmp_path: Path, name: str) -> None:
+    source = f"kernel_server/config/{name}.proto"
     command = [sys.executable, "-m", "grpc_tools.protoc", "-I.", f"--python_out={tmp_path}", source]
     subprocess.run(command, cwd=ROOT, check=True)
-    generated = Path("kernel_server/config/config_files_pb2.py")
+    generated = Path(f"kernel_server/config/{name}_pb2.py")
     assert descriptor_line(tmp_path / generated) == descriptor_line(ROOT / generated)
 
 

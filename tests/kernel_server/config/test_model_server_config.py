@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 from google.protobuf import text_format
 from tensorflow_serving.config import model_server_config_pb2 as pb
+from tensorflow_serving.config.logging_config_pb2 import SamplingConfig
 
 from kernel_server.config.model_server import ModelConfig, ModelServerConfig
+from kernel_server.config.request_logging import RequestLogging
 from kernel_server.errors import FailedPrecondition, InvalidArgument, ServingError, Unimplemented
 from kernel_server.settings import Settings
 from kernel_server.sources.selection import All, Latest, Selection, Specific
@@ -74,6 +76,31 @@ def test_custom_config_is_refused() -> None:
         parse("custom_model_config {}")
 
 
+def test_logging_with_options_of_this_server() -> None:
+    model = parse_model("""
+        name: "m" base_path: "/m" model_platform: "tensorflow"
+        logging_config {
+          log_collector_config { type: "jsonl" filename_prefix: "/logs/m" }
+          sampling_config { sampling_rate: 0.5 }
+          custom_logging_config {
+            [type.googleapis.com/kernel_server.config.RequestLogOptions] {
+              redacted_inputs: "image" redacted_outputs: "face" max_file_bytes: 1000 max_files: 3
+            }
+          }
+        }
+    """)
+    assert model.logging is not None
+    assert RequestLogging.from_bytes(model.logging) == RequestLogging(
+        collector="jsonl",
+        filename_prefix="/logs/m",
+        sampling=SamplingConfig(sampling_rate=0.5),
+        redacted_inputs=frozenset(["image"]),
+        redacted_outputs=frozenset(["face"]),
+        max_file_bytes=1000,
+        max_files=3,
+    )
+
+
 @pytest.mark.parametrize("policy", [Latest(), Latest(0), All(), Specific((2, 7)), Specific(())])
 def test_round_trip(policy: Selection) -> None:
     config = ModelServerConfig(
@@ -101,11 +128,6 @@ def test_round_trip(policy: Selection) -> None:
         ),
         ([ModelConfig("m", "gs://bucket/m")], Unimplemented, "Model m lies in a remote store"),
         ([ModelConfig("", "/m")], InvalidArgument, "Expected every model to have a name"),
-        (
-            [ModelConfig("m", "/m", logging=b"")],
-            FailedPrecondition,
-            "No request-logger-creator provided.",
-        ),
     ],
 )
 def test_list_that_cannot_be_served(
