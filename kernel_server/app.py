@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 import time
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ from kernel_server.request_logging.request_logs import RequestLogs
 from kernel_server.rest.server import RestServer
 from kernel_server.rpc.server import GrpcServer
 from kernel_server.security.tls import server_context
-from kernel_server.security.tokens import Token
+from kernel_server.security.token_file import TokenFile
 from kernel_server.servables.counted_loading import with_counted_loading
 from kernel_server.servables.own_batching import with_own_batching
 from kernel_server.servables.platforms import Platforms
@@ -87,7 +88,8 @@ class App:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self._token = Token.read(settings.token_file) if settings.token_file else None
+        self._token_file = TokenFile(settings.token_file) if settings.token_file else None
+        self._tokens = self._token_file.tokens if self._token_file else None
         self._manager = Manager(
             num_load_threads=settings.num_load_threads,
             num_unload_threads=settings.num_unload_threads,
@@ -111,8 +113,8 @@ class App:
         lifetime = Lifetime(
             _owner(settings), settings.owner_timeout_seconds, settings.idle_timeout_seconds, self._last_use
         )
-        self.process = ServerProcess(settings, lifetime, resolve_device(settings.device), self._token)
-        self._grpc = GrpcServer(self._handlers, self.process, settings, self._token)
+        self.process = ServerProcess(settings, lifetime, resolve_device(settings.device), self._tokens)
+        self._grpc = GrpcServer(self._handlers, self.process, settings, self._tokens)
         self._rest: RestServer | None = None
         self._background: list[asyncio.Task[None]] = []
 
@@ -125,11 +127,11 @@ class App:
         self._manager.start()
         self._handlers.reload.source.start()
         self._forget_unloaded_versions()
-        self._background.append(asyncio.create_task(self._end_with_lifetime()))
+        self._in_background(self._end_with_lifetime())
         config = ModelServerConfig.from_settings(self.settings)
         loading = asyncio.create_task(self._handlers.reload.apply(config))
         if not await self._stopped_before(loading):
-            self._watch_config_file()
+            self._watch_files()
             # What is alive now stays alive: a full collection over TensorFlow's objects stops the loop.
             gc.collect()
             gc.freeze()
@@ -208,15 +210,20 @@ class App:
 
     async def _open_ports(self) -> Addresses:
         settings = self.settings
-        tls = server_context(settings.ssl_config_file) if settings.ssl_config_file else None
+        ssl = settings.ssl_config_file
         grpc_address, socket = await self._grpc.start(
-            _bindable(settings.port), _absolute(settings.grpc_socket_path), tls
+            _bindable(settings.port),
+            _absolute(settings.grpc_socket_path),
+            server_context(ssl, "h2") if ssl else None,
         )
         rest_port = _bindable(settings.rest_api_port)
         if rest_port is None:
             return Addresses(grpc_address, socket)
         self._rest = self._make_rest(rest_port)
-        return Addresses(grpc_address, socket, f"http://{host_port(settings.host, await self._rest.start())}")
+        # TensorFlow Serving's REST is never TLS: old set-ups with an ssl_config_file count on plain HTTP.
+        tls = server_context(ssl, "http/1.1") if ssl and settings.rest_api_ssl else None
+        address = host_port(settings.host, await self._rest.start(tls))
+        return Addresses(grpc_address, socket, f"{'https' if tls else 'http'}://{address}")
 
     def _make_rest(self, port: int) -> RestServer:
         settings = self.settings
@@ -224,19 +231,22 @@ class App:
             self._handlers,
             host=settings.host,
             port=port,
-            token=self._token.secret if self._token else None,
+            tokens=self._tokens,
             timeout_seconds=settings.rest_api_timeout_in_ms / 1000,
             cors=settings.rest_api_enable_cors_support,
             is_ready=lambda: not self._handlers.drain.started.is_set(),
             metrics_path=self._metrics_path,
         )
 
-    def _watch_config_file(self) -> None:
+    def _watch_files(self) -> None:
         file, period = self.settings.model_config_file, self.settings.model_config_file_poll_wait_seconds
         if file is not None and period > 0:
-            self._background.append(
-                asyncio.create_task(ConfigFile(file, self._handlers.reload).watch(period))
-            )
+            self._in_background(ConfigFile(file, self._handlers.reload).watch(period))
+        if self._token_file is not None:
+            self._in_background(self._token_file.watch(self.process.refresh))
+
+    def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
+        self._background.append(asyncio.create_task(work))
 
     async def _end_with_lifetime(self) -> None:
         self.request_stop(await self.process.lifetime.over())

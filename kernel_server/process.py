@@ -16,7 +16,7 @@ import psutil
 
 from kernel_server import __version__
 from kernel_server.lifetime import Lifetime, ProcessId
-from kernel_server.security.tokens import Token
+from kernel_server.security.tokens import Tokens
 from kernel_server.settings import Settings
 from kernel_server.state_file import StateFile
 
@@ -32,14 +32,14 @@ class Addresses(NamedTuple):
 class ServerProcess:
     """What the control service and the state file tell of this process."""
 
-    def __init__(self, settings: Settings, lifetime: Lifetime, device: str, token: Token | None) -> None:
+    def __init__(self, settings: Settings, lifetime: Lifetime, device: str, tokens: Tokens | None) -> None:
         self.settings = settings
         self.lifetime = lifetime
         self.device = device
         self.id = ProcessId.of(os.getpid())
         self.addresses = Addresses()
         self.stop_requested = asyncio.Event()
-        self._token = token
+        self._tokens = tokens
         self._usage = psutil.Process()
         self._ready_at: float | None = None
         self._started_at = datetime.now(UTC).isoformat(timespec="seconds")
@@ -84,6 +84,11 @@ class ServerProcess:
         self.lifetime.hand_over(owner)
         self._write()
 
+    def refresh(self) -> None:
+        """What the state file tells may have changed: write it again."""
+        if self.ready:
+            self._write()
+
     def withdraw(self) -> None:
         """The server ends: remove the state file."""
         if self._file is not None:
@@ -106,7 +111,7 @@ class ServerProcess:
                 "grpc_address": self.addresses.grpc,
                 "grpc_socket": str(socket) if socket else None,
                 "rest_address": self.addresses.rest,
-                "token": self._token.secret if self._token else None,
+                "token": self._tokens.master if self._tokens else None,
                 "log_file": str(log) if log else None,
                 "models": self._models,
                 "python": sys.executable,

@@ -54,12 +54,13 @@ class Settings:
     grpc_channel_arguments: str = field(
         default="", metadata=_network("key=value,key=value; of these grpc.max_receive_message_length counts")
     )
-    ssl_config_file: Path | None = field(
-        default=None, metadata=_network("text SSLConfig: TLS for gRPC, never for REST")
-    )
+    ssl_config_file: Path | None = field(default=None, metadata=_network("text SSLConfig: TLS for gRPC"))
     use_alts_credentials: bool = field(default=False, metadata=_network("has no effect; ALTS is not offered"))
     rest_api_port: Port = field(
         default=0, metadata=_network("REST port; 0: none, auto: chosen by the system")
+    )
+    rest_api_ssl: bool = field(
+        default=False, metadata=_network("TLS for REST too, as ssl_config_file says (ours)")
     )
     rest_api_timeout_in_ms: int = field(default=30_000, metadata=_network("longest run of a REST call"))
     rest_api_enable_cors_support: bool = field(
@@ -153,7 +154,7 @@ class Settings:
     )
 
     token_file: Path | None = field(
-        default=None, metadata=_access("every call must carry the bearer token in this file")
+        default=None, metadata=_access("calls must carry a bearer token of this file; lines: [scopes] token")
     )
 
     name: str = field(default="", metadata=_process("the server's name in lists, logs and its process title"))
@@ -211,6 +212,8 @@ class Settings:
         ]
         if self.monitoring_config_file is not None and not self.rest_api_port:
             lines.append("monitoring_config_file has no effect without rest_api_port, which has the metrics")
+        if self.rest_api_ssl and not self.rest_api_port:
+            lines.append("rest_api_ssl has no effect without rest_api_port")
         if self.enable_per_model_batching_parameters and not self.enable_batching:
             lines.append("enable_per_model_batching_parameters has no effect without enable_batching")
         return lines
@@ -229,6 +232,10 @@ class Settings:
             (
                 self.use_alts_credentials and self.ssl_config_file is not None,
                 "Either use_alts_credentials must be false or ssl_config_file must be empty.",
+            ),
+            (
+                self.rest_api_ssl and self.ssl_config_file is None,
+                "rest_api_ssl needs ssl_config_file, which holds the key and the certificate.",
             ),
             (
                 not self.model_base_path and self.model_config_file is None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from kernel_server.rest.http1.exchange import Exchange, Reply
 
@@ -17,11 +17,19 @@ Begin = Callable[[Exchange, Answer], GiveUp | None]
 """Begins to answer a call. May raise instead of telling the answer."""
 
 
+class Found(NamedTuple):
+    """What a request asks for: a call by its name in ``security.scopes``, about a model or none (empty)."""
+
+    call: str
+    model: str
+    begin: Begin
+
+
 class Api(Protocol):
     """Finds calls by their paths."""
 
-    def route(self, method: str, path: str) -> tuple[str, Begin]:
-        """The model that a request is about, empty for none, and what begins to answer it.
+    def route(self, method: str, path: str) -> Found:
+        """What a request asks for.
 
         ``path`` is percent-encoded as sent, without its query. Raises a :class:`ServingError`.
         """

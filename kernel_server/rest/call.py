@@ -46,12 +46,13 @@ class Call:
         self._give_up: GiveUp | None = None
         exchange.on_gone = self._gone
 
-    def begin(self, api: Api, authorize: Callable[[Exchange], None]) -> None:
+    def begin(self, api: Api, authorize: Callable[[Exchange, str], None]) -> None:
         """Have the call answered by ``api``, now or later, if ``authorize`` does not raise."""
         exchange = self._exchange
         try:
-            authorize(exchange)
-            self._model, begin = api.route(exchange.method, exchange.path)
+            call, model, begin = api.route(exchange.method, exchange.path)
+            authorize(exchange, call)
+            self._model = model
             encoding = exchange.headers.get(b"content-encoding")
             if encoding is None:
                 self._give_up = begin(exchange, self._answer)

@@ -15,7 +15,7 @@ from kernel_server.handlers import Handlers
 from kernel_server.handlers.examples import Examples
 from kernel_server.handlers.inference import InferenceTask, Result
 from kernel_server.monitoring.timing import Entry, TimingRecord
-from kernel_server.rest.api import Answer, Begin, GiveUp
+from kernel_server.rest.api import Answer, Found, GiveUp
 from kernel_server.rest.describe import metadata_body, status_body
 from kernel_server.rest.http1.exchange import Exchange, Reply
 from kernel_server.rest.json_decode import PredictBody
@@ -45,10 +45,10 @@ class Calls:
         self._handlers = handlers
         self._timeout = timeout_seconds
 
-    def route(self, method: str, path: str) -> tuple[str, Begin]:
+    def route(self, method: str, path: str) -> Found:
         """See :class:`~kernel_server.rest.api.Api`."""
         route = match(method, path)
-        return route.spec.name, partial(self._begin, route)
+        return Found(route.call, route.spec.name, partial(self._begin, route))
 
     def _begin(self, route: Route, exchange: Exchange, answer: Answer) -> GiveUp | None:
         match route.call:

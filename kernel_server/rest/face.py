@@ -13,14 +13,16 @@ from kernel_server.rest.call import Call
 from kernel_server.rest.http1.exchange import JSON, TEXT, Exchange, Fields, Reply
 from kernel_server.rest.metrics import Metrics
 from kernel_server.rest.status_codes import http_status
-from kernel_server.security.tokens import Token
+from kernel_server.security.scopes import needed
+from kernel_server.security.tokens import MissingScope, Tokens
 
 
 class Face:
     """Answers HTTP requests; a :class:`~kernel_server.rest.http1.exchange.Service`.
 
-    ``apis`` are found by the first segment of a path. ``token`` admits to calls, ``None`` lets everyone
-    call; probes need none. ``is_ready`` decides what ``/readyz`` says. Bodies may have ``most_bytes``.
+    ``apis`` are found by the first segment of a path, in lower case and with the slash that follows it, if
+    any. With ``tokens`` a call needs one with its scope; probes need none. ``is_ready`` decides what
+    ``/readyz`` says. Bodies may have ``most_bytes``.
     """
 
     def __init__(
@@ -29,25 +31,26 @@ class Face:
         metrics: Metrics,
         totals: Totals,
         *,
-        token: Token | None,
+        tokens: Tokens | None,
         cors: bool,
         most_bytes: int,
         is_ready: Callable[[], bool],
     ) -> None:
         self._apis = apis
         self._metrics = metrics
-        self._token = token
+        self._tokens = tokens
         self._is_ready = is_ready
-        self._cors = _cors_headers(with_token=token is not None) if cors else ()
+        self._cors = _cors_headers(with_token=tokens is not None) if cors else ()
         self._call = partial(
             Call, most_bytes=most_bytes, extra=self._cors, refusal=self.refusal, totals=totals
         )
         self.most_bytes = most_bytes
 
     def admit(self, exchange: Exchange) -> None:
-        """Raise ``Unauthenticated`` for a caller whose large body is not worth reading."""
-        if self._api(exchange.path) is not None:
-            self._authorize(exchange)
+        """Raise for a call that cannot succeed, whose large body is not worth reading."""
+        api = self._api(exchange.path)
+        if api is not None:
+            self._authorize(exchange, api.route(exchange.method, exchange.path).call)
 
     def begin(self, exchange: Exchange) -> None:
         """Answer a whole request; what goes wrong on the way is told in the reply."""
@@ -68,17 +71,20 @@ class Face:
         headers = JSON + self._cors
         if isinstance(error, Unauthenticated):
             headers += (("WWW-Authenticate", "Bearer"),)
+        elif isinstance(error, MissingScope):
+            challenge = f'Bearer error="insufficient_scope", scope="{error.needed}"'
+            headers += (("WWW-Authenticate", challenge),)
         text = json.dumps({"error": error.message}, indent=4, ensure_ascii=False)
         return Reply(text.encode(errors="surrogateescape"), http_status(error), headers)
 
     def _api(self, path: str) -> Api | None:
         segment, slash, _ = path[1:].partition("/")
-        return self._apis.get(segment.lower()) if slash else None
+        return self._apis.get(segment.lower() + slash)
 
     def _scrape(self, exchange: Exchange) -> None:
         try:
-            self._authorize(exchange)
-        except Unauthenticated as error:
+            self._authorize(exchange, "metrics")
+        except ServingError as error:
             exchange.reply(self.refusal(error))
         else:
             self._metrics.answer(exchange)
@@ -95,14 +101,10 @@ class Face:
         welcome = b"http://" in origin or b"https://" in origin
         return Reply(b"", 200 if welcome else 400, self._cors)
 
-    def _authorize(self, exchange: Exchange) -> None:
-        if self._token is None:
-            return
-        sent = exchange.headers.get(b"authorization")
-        if sent is None:
-            raise Unauthenticated("This server asks for its token: send 'Authorization: Bearer <token>'.")
-        if not self._token.admits(sent):
-            raise Unauthenticated("The Authorization header does not carry this server's bearer token.")
+    def _authorize(self, exchange: Exchange, call: str) -> None:
+        scope = needed(call)
+        if self._tokens is not None and scope is not None:
+            self._tokens.check(exchange.headers.get(b"authorization"), scope)
 
 
 def _cors_headers(*, with_token: bool) -> Fields:

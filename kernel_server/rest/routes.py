@@ -8,7 +8,7 @@ from functools import lru_cache
 from urllib.parse import unquote
 
 from kernel_server.errors import InvalidArgument
-from kernel_server.handlers.model_spec import ModelSpec
+from kernel_server.handlers.model_spec import ModelSpec, parse_version
 
 _NAME = r"/v1/models/(?P<name>[^/:]+)"
 _VERSION = r"(?:/versions/(?P<version>[0-9]+)|/labels/(?P<label>[^/:]+))?"
@@ -17,7 +17,6 @@ _CALLS = {
     "GET": re.compile(rf"(?i:{_NAME}{_VERSION}(?:/(?P<call>metadata))?)"),
 }
 _NAMELESS = re.compile(rf"(?i:/v1/models{_VERSION}(?:/metadata)?)")
-_LARGEST_VERSION = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +43,7 @@ def match(method: str, path: str) -> Route:
     version, label = found["version"], found["label"]
     spec = ModelSpec(
         unquote(found["name"]),
-        version=None if version is None else _version(version),
+        version=None if version is None else parse_version(version),
         label=None if label is None else unquote(label),
     )
     return Route((found["call"] or "status").lower(), spec)
-
-
-def _version(digits: str) -> int:
-    significant = digits.lstrip("0") or "0"
-    if len(significant) > len(str(_LARGEST_VERSION)) or int(significant) > _LARGEST_VERSION:
-        raise InvalidArgument(f"Failed to convert version: {digits} to numeric.")
-    return int(significant)

@@ -11,7 +11,7 @@ from kernel_server.rest.calls import Calls
 from kernel_server.rest.face import Face
 from kernel_server.rest.http1.listener import Listener
 from kernel_server.rest.metrics import Metrics
-from kernel_server.security.tokens import Token
+from kernel_server.security.tokens import Tokens
 
 MAX_BODY_BYTES = 128 * 1024 * 1024
 """Default limit of a request body; as Python values it takes a few times as much memory."""
@@ -20,7 +20,7 @@ MAX_BODY_BYTES = 128 * 1024 * 1024
 class RestServer:
     """Serves ``handlers`` over HTTP on the running event loop, from :meth:`start` to :meth:`stop`.
 
-    ``port`` 0 lets the operating system choose. ``token`` is the bearer token that every call must carry;
+    ``port`` 0 lets the operating system choose. With ``tokens`` every call must carry one with its scope;
     ``None`` lets everyone in. ``timeout_seconds`` bounds a prediction. ``cors`` adds the headers that let
     pages of other origins call. ``/livez`` and ``/readyz`` need no token; the latter says what
     ``is_ready`` returns. ``metrics_path`` is where metrics are told with TensorFlow Serving's names; with
@@ -33,7 +33,7 @@ class RestServer:
         *,
         host: str,
         port: int,
-        token: str | None = None,
+        tokens: Tokens | None = None,
         timeout_seconds: float = 30.0,
         cors: bool = False,
         max_body_bytes: int = MAX_BODY_BYTES,
@@ -43,10 +43,10 @@ class RestServer:
         self._host = host
         self._port = port
         face = Face(
-            {"v1": Calls(handlers, timeout_seconds)},
+            {"v1/": Calls(handlers, timeout_seconds)},
             Metrics(handlers.metrics, metrics_path),
             handlers.totals,
-            token=Token(token) if token else None,
+            tokens=tokens,
             cors=cors,
             most_bytes=max_body_bytes,
             is_ready=is_ready,

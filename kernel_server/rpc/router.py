@@ -1,16 +1,17 @@
-"""Finds the method of a call and checks its bearer token."""
+"""Finds the method of a call and checks the caller's bearer token."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection
 
-from kernel_server.errors import ServingError, Unauthenticated, Unimplemented
+from kernel_server.errors import ServingError, Unimplemented
 from kernel_server.http2.headers import Headers, write_headers
 from kernel_server.http2.stream import Exchange, Stream
 from kernel_server.rpc.call import Call, Conversation, refuse
 from kernel_server.rpc.methods import Begin, Methods
-from kernel_server.security.tokens import Token
+from kernel_server.security.scopes import needed
+from kernel_server.security.tokens import Tokens
 
 _UNSUPPORTED_MEDIA_TYPE = write_headers([(b":status", b"415"), (b"content-length", b"0")])
 
@@ -18,22 +19,21 @@ _UNSUPPORTED_MEDIA_TYPE = write_headers([(b":status", b"415"), (b"content-length
 class Router:
     """Makes the call of every stream.
 
-    ``open_to_all`` names the methods that need no token, ``conversations`` those that take several
-    requests; a message may have ``most_bytes``.
+    With ``tokens`` a call needs one with the scope of its method. ``conversations`` names the methods that
+    take several requests; a message may have ``most_bytes``.
     """
 
     def __init__(
         self,
         methods: Methods,
-        token: Token | None,
+        tokens: Tokens | None,
         *,
-        open_to_all: Collection[str],
         conversations: Collection[str],
         most_bytes: int,
     ) -> None:
         self._methods = {name.encode(): begin for name, begin in methods.items()}
-        self._token = token
-        self._open_to_all = {name.encode() for name in open_to_all}
+        self._tokens = tokens
+        self._scopes = {name.encode(): needed(name) for name in methods}
         self._conversations = {name.encode() for name in conversations}
         self._most_bytes = most_bytes
         self._loop = asyncio.get_running_loop()
@@ -56,12 +56,9 @@ class Router:
         begin = self._methods.get(path)
         if begin is None:
             raise Unimplemented(f"Method not found: {path.decode(errors='replace')}")
-        if self._token is None or path in self._open_to_all:
-            return begin
-        if not self._token.admits(headers.get(b"authorization")):
-            raise Unauthenticated(
-                "This server needs the metadata 'authorization: Bearer <token>' with its token."
-            )
+        scope = self._scopes[path]
+        if self._tokens is not None and scope is not None:
+            self._tokens.check(headers.get(b"authorization"), scope)
         return begin
 
 

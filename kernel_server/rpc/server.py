@@ -24,7 +24,7 @@ from kernel_server.rpc import (
 )
 from kernel_server.rpc.addresses import listen_tcp, listen_unix
 from kernel_server.rpc.router import Router
-from kernel_server.security.tokens import Token
+from kernel_server.security.tokens import Tokens
 from kernel_server.settings import Settings
 
 _HEALTH_NAMES = ("ModelService", "PredictionService", prediction_service.SERVICE, model_service.SERVICE)
@@ -37,15 +37,13 @@ _REFLECTED = (
 
 
 class GrpcServer:
-    """Serves prediction, model, control, health and reflection; see :meth:`start`."""
+    """Serves prediction, models, control, health and reflection; see :meth:`start`."""
 
     def __init__(
-        self, handlers: Handlers, process: ServerProcess, settings: Settings, token: Token | None
+        self, handlers: Handlers, process: ServerProcess, settings: Settings, tokens: Tokens | None
     ) -> None:
         self._host = settings.host
-        # Health and reflection carry no secrets, and probes carry no tokens.
         reflection = reflection_service.ReflectionService(_REFLECTED).methods()
-        public = {**health_service.HealthService(_HEALTH_NAMES, handlers.drain).methods(), **reflection}
         prediction = prediction_service.PredictionService(
             handlers, as_content=settings.enable_serialization_as_tensor_content
         )
@@ -54,12 +52,12 @@ class GrpcServer:
             **example_calls.ExampleCalls(handlers).methods(),
             **model_service.ModelService(handlers).methods(),
             **control_service.ControlService(handlers, process).methods(),
-            **public,
+            **health_service.HealthService(_HEALTH_NAMES, handlers.drain).methods(),
+            **reflection,
         }
         self._router = Router(
             methods,
-            token,
-            open_to_all=public,
+            tokens,
             conversations=reflection,
             most_bytes=most_received_bytes(settings.grpc_channel_arguments),
         )

@@ -1,4 +1,4 @@
-"""TLS for gRPC."""
+"""TLS for both faces."""
 
 from __future__ import annotations
 
@@ -20,15 +20,16 @@ class UnusableCertificate(InvalidArgument):
         )
 
 
-def server_context(config_file: Path) -> ssl.SSLContext:
+def server_context(config_file: Path, protocol: str) -> ssl.SSLContext:
     """What a text ``SSLConfig`` says: key and certificate, and with ``client_verify`` who may connect.
 
-    Raises ``InvalidArgument`` when the file does not parse, or :class:`UnusableCertificate`.
+    ``protocol`` is what the connections speak, by its name in ALPN: ``h2`` or ``http/1.1``. Raises
+    ``InvalidArgument`` when the file does not parse, or :class:`UnusableCertificate`.
     """
     config = read_ssl_config(config_file)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_alpn_protocols(["h2"])
+    context.set_alpn_protocols([protocol])
     try:
         _load_pair(context, config)
         if config.custom_ca:

@@ -181,6 +181,7 @@ def test_refused_start_is_told_on_standard_output(
             ),
             "leave at least one of the three at 0",
         ),
+        (Settings(model_base_path="/m", rest_api_ssl=True), "rest_api_ssl needs ssl_config_file"),
     ],
 )
 def test_settings_no_server_can_start_with(settings: Settings, complaint: str) -> None:

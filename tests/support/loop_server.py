@@ -18,7 +18,6 @@ from kernel_server.rpc.addresses import listen_tcp, listen_unix
 from kernel_server.rpc.call import Call
 from kernel_server.rpc.methods import Begin, conversation, streaming
 from kernel_server.rpc.router import Router
-from kernel_server.security.tokens import Token
 
 PATIENCE = 60.0
 ECHO, LENGTH, GIVE, HOLD, FAIL, BREAK, COUNT, FLOOD, TALK = (
@@ -39,8 +38,6 @@ class LoopServer:
         self,
         methods: Mapping[str, Begin],
         *,
-        token: str | None = None,
-        open_to_all: Collection[str] = (),
         conversations: Collection[str] = (),
         most_bytes: int = 2**31 - 1,
         tls: ssl.SSLContext | None = None,
@@ -48,13 +45,7 @@ class LoopServer:
     ) -> None:
         self.connections: set[Connection] = set()
         self.crashes: list[str] = []
-        self._make_router = lambda: Router(
-            methods,
-            Token(token) if token else None,
-            open_to_all=open_to_all,
-            conversations=conversations,
-            most_bytes=most_bytes,
-        )
+        self._make_router = lambda: Router(methods, None, conversations=conversations, most_bytes=most_bytes)
         self._tls = tls
         self._socket_path = socket_path
         self._listening = threading.Event()

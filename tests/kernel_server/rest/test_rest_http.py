@@ -10,10 +10,13 @@ from small_models import Serving, Start, until
 
 from kernel_server.listening import AddressInUse
 from kernel_server.rest.server import RestServer
+from kernel_server.security.scopes import ALL, Scope
+from kernel_server.security.tokens import Tokens
 
 PREDICT = "/v1/models/half:predict"
 ONE = json.dumps({"instances": [1]}).encode()
 TOKEN = "correct-horse"
+TOKENS = Tokens({TOKEN: ALL, "scraper": frozenset({Scope.METRICS})})
 
 
 async def exchange(client: httpx.AsyncClient, sent: bytes) -> bytes:
@@ -37,7 +40,7 @@ LAST = "Connection: close"
 
 class TestToken:
     async def test_calls_need_it(self, start: Start) -> None:
-        client = await start(token=TOKEN)
+        client = await start(tokens=TOKENS)
         for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": TOKEN}):
             for reply in (
                 await client.post(PREDICT, content=ONE, headers=headers),
@@ -48,17 +51,24 @@ class TestToken:
                 assert "Authorization" in reply.json()["error"]
 
     async def test_it_admits(self, start: Start) -> None:
-        client = await start(token=TOKEN)
+        client = await start(tokens=TOKENS)
         reply = await client.post(PREDICT, content=ONE, headers={"Authorization": f"Bearer {TOKEN}"})
         assert reply.status_code == 200
 
+    async def test_one_for_something_else_does_not(self, start: Start) -> None:
+        client = await start(tokens=TOKENS)
+        reply = await client.post(PREDICT, content=ONE, headers={"Authorization": "Bearer scraper"})
+        assert reply.status_code == 403
+        assert reply.headers["WWW-Authenticate"] == 'Bearer error="insufficient_scope", scope="infer"'
+        assert "the scope 'infer'" in reply.json()["error"]
+
     async def test_bytes_that_are_no_text_are_refused(self, start: Start) -> None:
-        client = await start(token=TOKEN)
+        client = await start(tokens=TOKENS)
         sent = request(ONE, LAST, "Authorization: Bearer ?").replace(b"?", b"\xff\xfe")
         assert (await exchange(client, sent)).startswith(b"HTTP/1.1 401 ")
 
     async def test_probes_need_none(self, start: Start) -> None:
-        client = await start(token=TOKEN)
+        client = await start(tokens=TOKENS)
         assert (await client.get("/livez")).status_code == 200
         assert (await client.get("/readyz")).status_code == 200
 
@@ -104,7 +114,7 @@ class TestCors:
             assert reply.headers["Access-Control-Allow-Headers"] == "Content-Type"
 
     async def test_a_page_may_send_the_token(self, start: Start) -> None:
-        client = await start(cors=True, token=TOKEN)
+        client = await start(cors=True, tokens=TOKENS)
         reply = await client.options(PREDICT, headers={"Origin": "https://example.org"})
         assert reply.status_code == 200
         assert reply.headers["Access-Control-Allow-Headers"] == "Content-Type, Authorization"

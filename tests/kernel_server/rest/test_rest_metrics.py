@@ -10,6 +10,8 @@ from small_models import Serving, Start, until
 from support.metrics import Page
 
 from kernel_server.monitoring.exposition import Spelling, write
+from kernel_server.security.scopes import Scope
+from kernel_server.security.tokens import Tokens
 
 PREDICT = "/v1/models/half:predict"
 PATH = "/mine"
@@ -97,8 +99,10 @@ async def test_a_configured_path_wins_over_everything(start: Start) -> None:
         assert ":tensorflow:serving:" in (await client.get(path)).text
 
 
-async def test_metrics_need_the_token(start: Start) -> None:
-    client = await start(metrics_path=PATH, token="secret")
+async def test_metrics_need_their_token(start: Start) -> None:
+    tokens = Tokens({"scraper": frozenset({Scope.METRICS}), "asker": frozenset({Scope.INFER})})
+    client = await start(metrics_path=PATH, tokens=tokens)
     for path in (PATH, "/metrics"):
         assert (await client.get(path)).status_code == 401
-        assert (await client.get(path, headers={"Authorization": "Bearer secret"})).status_code == 200
+        assert (await client.get(path, headers={"Authorization": "Bearer asker"})).status_code == 403
+        assert (await client.get(path, headers={"Authorization": "Bearer scraper"})).status_code == 200

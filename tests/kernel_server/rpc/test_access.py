@@ -1,7 +1,8 @@
-"""A server that asks for a client certificate and a token, on TCP and on a Unix socket."""
+"""A server that asks for client certificates and tokens, on TCP, on a Unix socket and for REST."""
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -9,14 +10,17 @@ import grpc
 import httpx
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 from support.certificates import Authority, Pair, make_authority
 from support.servers import Server
 from support.stubs import TIMEOUT, Client, refused
 
 from kernel_server.rpc import control_pb2 as pb
+from kernel_server.security.scopes import NEEDED
 
 TOKEN = "a-token-for-this-test"
 BEARER = [("authorization", f"Bearer {TOKEN}")]
+ASKER, SCRAPER = [("authorization", "Bearer asker")], [("authorization", "Bearer scraper")]
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +34,7 @@ def guarded(
 ) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("guarded")
     (folder / "ssl.txt").write_text(authority.ssl_config(client_verify=True))
-    (folder / "token").write_text(TOKEN)
+    (folder / "token").write_text(f"infer asker\nmetrics scraper\n{TOKEN}\n")
     server = Server(
         folder,
         model_name="half",
@@ -39,6 +43,7 @@ def guarded(
         token_file=folder / "token",
         grpc_socket_path=folder / "grpc.sock",
         rest_api_port="auto",
+        rest_api_ssl=True,
     )
     try:
         yield server.wait_until_ready()
@@ -65,7 +70,7 @@ def test_with_certificate_and_token(channel: grpc.Channel) -> None:
 @pytest.mark.parametrize("metadata", [[], [("authorization", "Bearer guess")], [("authorization", TOKEN)]])
 def test_without_the_token(channel: grpc.Channel, metadata: list[tuple[str, str]]) -> None:
     client = Client(channel, metadata)
-    message = "This server needs the metadata 'authorization: Bearer <token>' with its token."
+    message = "The Authorization header does not" if metadata else "This server asks for a token"
     calls: list[Callable[[], object]] = [
         lambda: client.predict("half", [1]),
         lambda: client.status("half"),
@@ -77,9 +82,22 @@ def test_without_the_token(channel: grpc.Channel, metadata: list[tuple[str, str]
             call()
 
 
+def test_tokens_admit_to_their_scopes_only(channel: grpc.Channel) -> None:
+    asker, scraper = Client(channel, ASKER), Client(channel, SCRAPER)
+    assert asker.predict("half", [1])["y"].tolist() == [3.5]
+    assert asker.status("half")
+    scraper.control.GetStatistics(pb.GetStatisticsRequest(), metadata=SCRAPER)
+    with refused(grpc.StatusCode.PERMISSION_DENIED, "This call needs a token with the scope 'admin'"):
+        asker.reload()
+    with refused(grpc.StatusCode.PERMISSION_DENIED, "This call needs a token with the scope 'infer'"):
+        scraper.predict("half", [1])
+    with refused(grpc.StatusCode.PERMISSION_DENIED, "This call needs a token with the scope 'metrics'"):
+        asker.control.GetStatistics(pb.GetStatisticsRequest(), metadata=ASKER)
+
+
 def test_a_large_request_is_refused_before_it_is_read(channel: grpc.Channel) -> None:
     send = channel.unary_unary("/tensorflow.serving.PredictionService/Predict")
-    with refused(grpc.StatusCode.UNAUTHENTICATED, "This server needs the metadata"):
+    with refused(grpc.StatusCode.UNAUTHENTICATED, "This server asks for a token"):
         send(bytes(100 << 20), timeout=TIMEOUT)
 
 
@@ -103,11 +121,52 @@ def test_the_socket_asks_for_the_same(guarded: Server, authority: Authority) -> 
             Client(channel).predict("half", [1])
 
 
-def test_rest_is_never_tls_and_asks_for_the_token(guarded: Server) -> None:
-    address = f"{guarded.state['rest_address']}/v1/models/half"
-    assert httpx.get(address).status_code == 401
-    assert httpx.get(address, headers={"Authorization": f"Bearer {TOKEN}"}).status_code == 200
+def rest_client(guarded: Server, authority: Authority, own: Pair | None) -> httpx.Client:
+    trust = ssl.create_default_context(cafile=str(authority.certificate))
+    if own is not None:
+        trust.load_cert_chain(own.certificate, own.key)
+    return httpx.Client(base_url=guarded.state["rest_address"], verify=trust, timeout=TIMEOUT)
 
 
-def test_the_state_file_tells_the_token(guarded: Server) -> None:
+def test_rest_asks_for_the_same(guarded: Server, authority: Authority) -> None:
+    path = "/v1/models/half"
+    with rest_client(guarded, authority, authority.client) as client:
+        assert client.base_url.scheme == "https"
+        assert client.get("/readyz").status_code == 200
+        assert client.get(path).status_code == 401
+        assert client.get(path, headers={"Authorization": "Bearer scraper"}).status_code == 403
+        assert client.get(path, headers={"Authorization": "Bearer asker"}).status_code == 200
+        assert client.get("/metrics", headers={"Authorization": "Bearer asker"}).status_code == 403
+        assert client.get("/metrics", headers={"Authorization": "Bearer scraper"}).status_code == 200
+
+
+def test_rest_without_a_certificate(guarded: Server, authority: Authority) -> None:
+    with rest_client(guarded, authority, None) as client, pytest.raises(httpx.TransportError):
+        client.get("/readyz")
+    plain = guarded.state["rest_address"].replace("https", "http")
+    with pytest.raises(httpx.TransportError):
+        httpx.get(f"{plain}/readyz")
+
+
+def test_unless_told_rest_is_plain(
+    authority: Authority, models: dict[str, Path], start_server: Callable[..., Server], tmp_path: Path
+) -> None:
+    (tmp_path / "ssl.txt").write_text(authority.ssl_config(client_verify=True))
+    flags = {"model_base_path": models["half"], "ssl_config_file": tmp_path / "ssl.txt"}
+    server = start_server(**flags, rest_api_port="auto").wait_until_ready()
+    assert httpx.get(f"{server.state['rest_address']}/readyz").status_code == 200
+
+
+def test_the_state_file_tells_the_token_for_everything(guarded: Server) -> None:
     assert guarded.state["token"] == TOKEN
+
+
+def test_every_method_is_in_the_table(guarded: Server, channel: grpc.Channel) -> None:
+    database = ProtoReflectionDescriptorDatabase(channel)
+    served = {
+        f"/{service.name if not file.package else f'{file.package}.{service.name}'}/{method.name}"
+        for file in map(database.FindFileContainingSymbol, database.get_services())
+        for service in file.service
+        for method in service.method
+    }
+    assert served <= NEEDED.keys()

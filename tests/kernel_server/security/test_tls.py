@@ -45,14 +45,14 @@ def config_file(folder: Path, authority: Authority, *, client_verify: bool) -> P
 
 
 def test_a_client_that_trusts_the_authority_gets_http2(authority: Authority, tmp_path: Path) -> None:
-    context = server_context(config_file(tmp_path, authority, client_verify=False))
+    context = server_context(config_file(tmp_path, authority, client_verify=False), "h2")
     connected = handshake(context, authority)
     assert connected.selected_alpn_protocol() == "h2"
     assert connected.version() in ("TLSv1.2", "TLSv1.3")
 
 
 def test_with_client_verify_a_certificate_is_needed(authority: Authority, tmp_path: Path) -> None:
-    context = server_context(config_file(tmp_path, authority, client_verify=True))
+    context = server_context(config_file(tmp_path, authority, client_verify=True), "h2")
     handshake(context, authority, authority.client)
     with pytest.raises(ssl.SSLError, match="PEER_DID_NOT_RETURN_A_CERTIFICATE"):
         handshake(context, authority)
@@ -61,7 +61,7 @@ def test_with_client_verify_a_certificate_is_needed(authority: Authority, tmp_pa
 def test_a_certificate_of_another_authority_does_not_do(
     authority: Authority, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    context = server_context(config_file(tmp_path, authority, client_verify=True))
+    context = server_context(config_file(tmp_path, authority, client_verify=True), "h2")
     stranger = make_authority(tmp_path_factory.mktemp("other")).client
     with pytest.raises(ssl.SSLError, match="CERTIFICATE_VERIFY_FAILED"):
         handshake(context, authority, stranger)
@@ -73,18 +73,18 @@ def test_a_key_that_does_not_fit_the_certificate(authority: Authority, tmp_path:
     )
     file = config_file(tmp_path, mixed, client_verify=False)
     with pytest.raises(UnusableCertificate, match=rf"--ssl_config_file={file}: .*must be a matching pair"):
-        server_context(file)
+        server_context(file, "h2")
 
 
 def test_no_certificates_at_all(tmp_path: Path) -> None:
     file = tmp_path / "ssl.txt"
     file.write_text('server_key: "no key" server_cert: ""')
     with pytest.raises(UnusableCertificate):
-        server_context(file)
+        server_context(file, "h2")
 
 
 def test_a_typo(tmp_path: Path) -> None:
     file = tmp_path / "ssl.txt"
     file.write_text('sever_key: ""')
     with pytest.raises(InvalidTextProto, match="sever_key"):
-        server_context(file)
+        server_context(file, "h2")

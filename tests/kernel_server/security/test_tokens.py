@@ -1,35 +1,51 @@
-"""Bearer tokens."""
+"""Bearer tokens and their scopes."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from kernel_server.errors import InvalidArgument, NotFound
-from kernel_server.security.tokens import Token
+from kernel_server.security.scopes import ALL, Scope
+from kernel_server.security.tokens import MissingScope, MissingToken, Tokens, UnknownToken
 
-
-@pytest.mark.parametrize("sent", ["Bearer secret", b"Bearer secret"])
-def test_admits_its_bearer(sent: str | bytes) -> None:
-    assert Token("secret").admits(sent)
+TOKENS = Tokens(
+    {"asks": frozenset({Scope.INFER}), "root": ALL, "reads": frozenset(set(Scope) - {Scope.ADMIN})}
+)
 
 
 @pytest.mark.parametrize(
-    "sent", [None, "", "secret", "Bearer", "Bearer secre", "Bearer secrets", "Basic secret", "Bearer \xe9"]
+    ("secret", "scope"),
+    [("asks", Scope.INFER), ("reads", Scope.METRICS), *(("root", scope) for scope in Scope)],
 )
-def test_admits_nobody_else(sent: str | None) -> None:
-    assert not Token("secret").admits(sent)
+def test_a_token_admits_to_its_scopes(secret: str, scope: Scope) -> None:
+    TOKENS.check(f"Bearer {secret}".encode(), scope)
 
 
-def test_a_file_is_read_without_its_white_space(tmp_path: Path) -> None:
-    (tmp_path / "token").write_text("  secret\n")
-    assert Token.read(tmp_path / "token").secret == "secret"
+@pytest.mark.parametrize(
+    "sent", [b"", b"asks", b"Bearer", b"Bearer ask", b"Bearer askss", b"Basic asks", b"Bearer \xe9"]
+)
+def test_what_is_no_token_admits_to_nothing(sent: bytes) -> None:
+    with pytest.raises(UnknownToken):
+        TOKENS.check(sent, Scope.INFER)
 
 
-def test_files_that_hold_none(tmp_path: Path) -> None:
-    with pytest.raises(NotFound, match="cannot be read: No such file"):
-        Token.read(tmp_path / "token")
-    (tmp_path / "token").write_text(" \n")
-    with pytest.raises(InvalidArgument, match="is empty"):
-        Token.read(tmp_path / "token")
+def test_without_any() -> None:
+    with pytest.raises(MissingToken, match="'Authorization: Bearer <token>'"):
+        TOKENS.check(None, Scope.INFER)
+
+
+def test_the_refusal_names_the_scope_that_is_missing() -> None:
+    with pytest.raises(MissingScope, match="the scope 'admin'; the one it carries has: infer, metrics"):
+        TOKENS.check(b"Bearer reads", Scope.ADMIN)
+
+
+def test_the_master_admits_to_everything() -> None:
+    assert TOKENS.master == "root"
+    assert Tokens({"asks": frozenset({Scope.INFER})}).master is None
+
+
+def test_replacing_revokes() -> None:
+    tokens = Tokens({"old": ALL})
+    tokens.replace({"new": ALL})
+    tokens.check(b"Bearer new", Scope.ADMIN)
+    with pytest.raises(UnknownToken):
+        tokens.check(b"Bearer old", Scope.ADMIN)
