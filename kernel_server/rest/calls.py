@@ -16,11 +16,13 @@ from kernel_server.handlers.examples import Examples
 from kernel_server.handlers.inference import InferenceTask, Result
 from kernel_server.monitoring.timing import Entry, TimingRecord
 from kernel_server.rest.api import Answer, Found, GiveUp
+from kernel_server.rest.deadlines import Deadlines
 from kernel_server.rest.describe import metadata_body, status_body
 from kernel_server.rest.http1.exchange import Exchange, Reply
 from kernel_server.rest.json_decode import PredictBody
 from kernel_server.rest.json_encode import encode
 from kernel_server.rest.json_examples import ExamplesBody
+from kernel_server.rest.json_quick import quick_predict
 from kernel_server.rest.json_results import results_body
 from kernel_server.rest.prediction import Prediction, Question
 from kernel_server.rest.routes import Route, match
@@ -43,7 +45,7 @@ class Calls:
 
     def __init__(self, handlers: Handlers, timeout_seconds: float) -> None:
         self._handlers = handlers
-        self._timeout = timeout_seconds
+        self._deadlines = Deadlines(timeout_seconds)
 
     def route(self, method: str, path: str) -> Found:
         """See :class:`~kernel_server.rest.api.Api`."""
@@ -61,8 +63,8 @@ class Calls:
             case _:
                 answer(Reply(self._describe(route)))
                 return None
-        prediction = Prediction(self._handlers, question, _ENTRIES[route.call], answer)
-        return prediction.begin(route.spec, exchange.body, self._timeout)
+        prediction = Prediction(self._handlers, question, _ENTRIES[route.call], self._deadlines, answer)
+        return prediction.begin(route.spec, exchange.body)
 
     def _describe(self, route: Route) -> bytes:
         began = perf_counter()
@@ -81,6 +83,9 @@ class PredictQuestion:
 
     def decode(self, text: bytes, found: Servable | ServingError) -> None:
         """The inputs of the signature that the text names."""
+        if not isinstance(found, ServingError) and (quick := quick_predict(text, found.signatures)):
+            self._in_rows, self._signature_name, self._inputs = quick
+            return
         body = PredictBody(text)
         if isinstance(found, ServingError):
             raise found

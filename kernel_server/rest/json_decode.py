@@ -24,11 +24,7 @@ from kernel_server.rest.json_tensor import exact_array, is_base64, quick_array
 class PredictBody(JsonBody):
     """A request with ``instances`` or ``inputs``."""
 
-    __slots__ = ("_text",)
-
-    def __init__(self, text: bytes) -> None:
-        super().__init__(text)
-        self._text = text
+    __slots__ = ()
 
     @property
     def in_rows(self) -> bool:
@@ -44,8 +40,8 @@ class PredictBody(JsonBody):
         if not self.in_rows:
             if "inputs" not in self._document:
                 raise InvalidArgument("Missing 'inputs' or 'instances' key")
-            return _columns(self._document["inputs"], signature, only_numbers=self._only_numbers())
-        return _rows(self._instances(), signature, only_numbers=self._only_numbers())
+            return _columns(self._document["inputs"], signature)
+        return _rows(self._instances(), signature)
 
     def _instances(self) -> list[Any]:
         if "inputs" in self._document:
@@ -59,17 +55,8 @@ class PredictBody(JsonBody):
             raise self._malformed("No values in 'instances' array")
         return instances
 
-    def _only_numbers(self) -> bool:
-        """Whether all lists must hold numbers only, seen from the text; may say no without reason.
 
-        A twentieth of the price of looking at every value: strings need quotes, and ``true``, ``false``
-        and ``null`` need an r or an l, all of them behind the first bracket.
-        """
-        text, start = self._text, self._text.find(b"[")
-        return text.find(b'"', start) < 0 and text.find(b"l", start) < 0 and text.find(b"r", start) < 0
-
-
-def _columns(value: object, signature: Signature, *, only_numbers: bool) -> dict[str, Array]:
+def _columns(value: object, signature: Signature) -> dict[str, Array]:
     specs = signature.inputs
     if isinstance(value, dict) and not is_base64(value):
         for name in specs:
@@ -83,24 +70,24 @@ def _columns(value: object, signature: Signature, *, only_numbers: bool) -> dict
         )
     else:
         values = dict.fromkeys(specs, value)
-    return {name: _array(values[name], spec.dtype, only_numbers) for name, spec in specs.items()}
+    return {name: _array(values[name], spec.dtype) for name, spec in specs.items()}
 
 
-def _rows(items: list[Any], signature: Signature, *, only_numbers: bool) -> dict[str, Array]:
+def _rows(items: list[Any], signature: Signature) -> dict[str, Array]:
     columns = _gather(items, signature)
     if columns is None:
         return _exact_rows(items, signature)
     arrays = {}
     for name, column in columns.items():
-        array = quick_array(column, signature.inputs[name].dtype, only_numbers=only_numbers)
+        array = quick_array(column, signature.inputs[name].dtype)
         if array is None:
             return _exact_rows(items, signature)
         arrays[name] = array
     return arrays
 
 
-def _array(value: object, dtype: DataType, only_numbers: bool) -> Array:
-    array = quick_array(value, dtype, only_numbers=only_numbers)
+def _array(value: object, dtype: DataType) -> Array:
+    array = quick_array(value, dtype)
     return exact_array(value, dtype) if array is None else array
 
 

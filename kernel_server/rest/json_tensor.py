@@ -24,9 +24,9 @@ from kernel_server.rest.json_parse import echo
 MAX_RANK = 31
 """With a batch dimension in front, what every supported numpy can hold."""
 
-_FLOATS = frozenset({DataType.FLOAT, DataType.DOUBLE})
+FLOATS = frozenset({DataType.FLOAT, DataType.DOUBLE})
 _INT32_RANGE = (-(2**31), 2**31 - 1)
-_INTEGER_RANGES = {
+INTEGERS = {
     # Narrow integers travel as int32 and are cut to their width afterwards, as in TensorFlow Serving.
     DataType.INT8: _INT32_RANGE,
     DataType.UINT8: _INT32_RANGE,
@@ -37,8 +37,8 @@ _INTEGER_RANGES = {
     DataType.UINT64: (0, 2**64 - 1),
 }
 _LEAF_TYPES: dict[DataType, frozenset[type]] = {
-    **dict.fromkeys(_FLOATS, frozenset({int, float})),
-    **dict.fromkeys(_INTEGER_RANGES, frozenset({int})),
+    **dict.fromkeys(FLOATS, frozenset({int, float})),
+    **dict.fromkeys(INTEGERS, frozenset({int})),
     DataType.BOOL: frozenset({bool}),
 }
 _ALWAYS_WALKED = frozenset({DataType.STRING, DataType.UINT64})
@@ -53,17 +53,13 @@ _JSON_TYPES = {
 }
 
 
-def quick_array(value: object, dtype: DataType, *, only_numbers: bool) -> Array | None:
-    """``value`` as an array of ``dtype``, or ``None`` when that needs a closer look.
-
-    ``only_numbers`` tells that lists are known to hold numbers and lists only.
-    """
+def quick_array(value: object, dtype: DataType) -> Array | None:
+    """``value`` as an array of ``dtype``, or ``None`` when that needs a closer look."""
     try:
         if dtype in _ALWAYS_WALKED:
             return exact_array(value, dtype)
-        known = only_numbers and isinstance(value, list) and dtype in _FLOATS
-        if known or _leaf_types(value) <= _LEAF_TYPES.get(dtype, frozenset()):
-            return _array(value, dtype)
+        if _leaf_types(value) <= _LEAF_TYPES.get(dtype, frozenset()):
+            return as_dtype(value, dtype)
     except (ServingError, ValueError, TypeError, OverflowError):
         pass
     return None
@@ -82,7 +78,7 @@ def exact_array(value: object, dtype: DataType) -> Array:
         )
     leaves: list[object] = []
     _collect(value, 0, shape, _reader(dtype), leaves)
-    return _array(leaves, dtype).reshape(shape)
+    return as_dtype(leaves, dtype).reshape(shape)
 
 
 def is_base64(value: object) -> TypeGuard[Mapping[str, str]]:
@@ -111,12 +107,13 @@ def _leaf_types(value: object) -> set[type]:
     return types
 
 
-def _array(value: object, dtype: DataType) -> Array:
-    if dtype not in _INTEGER_RANGES:
+def as_dtype(value: object, dtype: DataType) -> Array:
+    """Numbers as an array of ``dtype``; ``OverflowError`` for one beyond the range of its integers."""
+    if dtype not in INTEGERS:
         with np.errstate(over="ignore"):  # a number beyond the range of a float is infinity
             return np.asarray(value, dtype.numpy)
     array = np.asarray(value, np.uint64 if dtype is DataType.UINT64 else np.int64)
-    lowest, highest = _INTEGER_RANGES[dtype]
+    lowest, highest = INTEGERS[dtype]
     if array.size and (array.min() < lowest or array.max() > highest):
         raise OverflowError
     return array.astype(dtype.numpy)
@@ -161,7 +158,7 @@ def _reader(dtype: DataType) -> Callable[[object], object]:
 
 
 def _read_plain(dtype: DataType, value: object) -> object:
-    lowest, highest = _INTEGER_RANGES.get(dtype, (-math.inf, math.inf))
+    lowest, highest = INTEGERS.get(dtype, (-math.inf, math.inf))
     if type(value) not in _LEAF_TYPES[dtype] or value < lowest or value > highest:  # type: ignore[operator]
         raise _wrong_type(value, dtype)
     return value

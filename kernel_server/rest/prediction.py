@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from functools import partial
-from time import monotonic, perf_counter
+from time import perf_counter
 from typing import Generic, Protocol, TypeVar
 
 from kernel_server.core.handle import ServableHandle
@@ -16,6 +15,7 @@ from kernel_server.handlers.model_spec import ModelSpec
 from kernel_server.monitoring.timing import Entry, TimingRecord
 from kernel_server.rest.api import Answer, GiveUp
 from kernel_server.rest.aside import aside
+from kernel_server.rest.deadlines import Deadlines
 from kernel_server.rest.http1.exchange import Reply
 
 _LARGE_TEXT = 256 * 1024
@@ -57,30 +57,37 @@ class Prediction(Generic[T]):
         "_abandon",
         "_answer",
         "_deadline",
+        "_deadlines",
         "_ended",
         "_handle",
         "_handlers",
         "_question",
         "_record",
-        "_timer",
     )
 
-    def __init__(self, handlers: Handlers, question: Question[T], entry: Entry, answer: Answer) -> None:
+    def __init__(
+        self,
+        handlers: Handlers,
+        question: Question[T],
+        entry: Entry,
+        deadlines: Deadlines,
+        answer: Answer,
+    ) -> None:
         self._handlers = handlers
         self._question = question
+        self._deadlines = deadlines
         self._answer = answer
         self._record = TimingRecord(entry)
         self._ended = False
         self._handle: ServableHandle | None = None
         self._abandon: GiveUp | None = None
 
-    def begin(self, spec: ModelSpec, text: bytes, timeout: float) -> GiveUp:
-        """Decode ``text`` for the model that ``spec`` means, and start; an answer comes within ``timeout``.
+    def begin(self, spec: ModelSpec, text: bytes) -> GiveUp:
+        """Decode ``text`` for the model that ``spec`` means, and start.
 
         Returns what to call when nobody wants the answer any more.
         """
-        self._deadline = monotonic() + timeout
-        self._timer = asyncio.get_running_loop().call_later(timeout, self._expire)
+        self._deadline = self._deadlines.add(self._expire)
         decode = partial(self._question.decode, text, self._open(spec))
         if len(text) > _LARGE_TEXT:
             aside(decode, self._decoded)
@@ -137,7 +144,7 @@ class Prediction(Generic[T]):
     def _end(self, outcome: Reply | Exception) -> None:
         self._ended = True
         self._abandon = None
-        self._timer.cancel()
+        self._deadlines.remove(self._expire)
         self._answer(outcome)
 
     def _expire(self) -> None:
@@ -148,6 +155,6 @@ class Prediction(Generic[T]):
         if self._ended:
             return
         self._ended = True
-        self._timer.cancel()
+        self._deadlines.remove(self._expire)
         if self._abandon is not None:
             self._abandon()

@@ -27,7 +27,7 @@ DOUBTFUL = [None, "1", [1, True], [1, None], ["1"], [{}], [[1], [2, 3]], [[1], 2
 )
 @pytest.mark.parametrize("value", VALUES, ids=str)
 def test_the_quick_way_agrees_with_the_exact_one(value: object, dtype: DataType) -> None:
-    quick = quick_array(value, dtype, only_numbers=False)
+    quick = quick_array(value, dtype)
     if quick is not None:
         exact = exact_array(value, dtype)
         assert quick.dtype == exact.dtype
@@ -37,7 +37,7 @@ def test_the_quick_way_agrees_with_the_exact_one(value: object, dtype: DataType)
 @pytest.mark.parametrize("dtype", [DataType.FLOAT, DataType.INT64, DataType.UINT64])
 @pytest.mark.parametrize("value", DOUBTFUL, ids=str)
 def test_the_quick_way_leaves_doubtful_values_alone(value: object, dtype: DataType) -> None:
-    assert quick_array(value, dtype, only_numbers=False) is None
+    assert quick_array(value, dtype) is None
 
 
 @pytest.mark.parametrize(
@@ -50,4 +50,4 @@ def test_the_quick_way_leaves_doubtful_values_alone(value: object, dtype: DataTy
     ],
 )
 def test_the_quick_way_takes_what_is_clear(value: object, dtype: DataType) -> None:
-    assert quick_array(value, dtype, only_numbers=False) is not None
+    assert quick_array(value, dtype) is not None
