@@ -19,6 +19,7 @@ from kernel_server.rpc import (
     example_calls,
     health_service,
     model_service,
+    open_inference,
     prediction_service,
     reflection_service,
 )
@@ -37,7 +38,7 @@ _REFLECTED = (
 
 
 class GrpcServer:
-    """Serves prediction, models, control, health and reflection; see :meth:`start`."""
+    """Serves prediction, models, Open Inference, control, health and reflection; see :meth:`start`."""
 
     def __init__(
         self, handlers: Handlers, process: ServerProcess, settings: Settings, tokens: Tokens | None
@@ -51,6 +52,7 @@ class GrpcServer:
             **prediction.methods(),
             **example_calls.ExampleCalls(handlers).methods(),
             **model_service.ModelService(handlers).methods(),
+            **open_inference.OpenInferenceService(handlers).methods(),
             **control_service.ControlService(handlers, process).methods(),
             **health_service.HealthService(_HEALTH_NAMES, handlers.drain).methods(),
             **reflection,

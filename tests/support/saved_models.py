@@ -98,16 +98,15 @@ def picky(path: Path) -> None:
 
 
 def echo(path: Path) -> None:
-    """One signature per element type that answers its input."""
+    """One signature per element type that answers its input, and ``complex``, which makes floats complex."""
     import tensorflow as tf
 
-    _save(
-        path,
-        {
-            name: _function(lambda x: {"y": tf.identity(x)}, x=tf.TensorSpec([None], tf.as_dtype(name)))
-            for name in DTYPES
-        },
-    )
+    signatures = {
+        name: _function(lambda x: {"y": tf.identity(x)}, x=tf.TensorSpec([None], tf.as_dtype(name)))
+        for name in DTYPES
+    }
+    to_complex = _function(lambda x: {"y": tf.complex(x, x)}, x=tf.TensorSpec([None], tf.float32))
+    _save(path, signatures | {"complex": to_complex})
 
 
 def gate(path: Path) -> None:
