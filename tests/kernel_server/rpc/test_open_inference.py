@@ -166,11 +166,12 @@ class TestTypedContents:
 @pytest.mark.parametrize(
     ("bad", "message"),
     [
-        (request("FP32", [2], raw=[b"\0" * 4]), "input 'x': 4 raw bytes, but shape [2] of FP32 needs 8"),
+        (request("FP32", [2], raw=[b"\0" * 4]), "input 'x': 1 values, but shape [2] needs 2"),
         (
             request("FP32", [2**40, 2**40], raw=[b"\0" * 4]),
-            "input 'x': 4 raw bytes, but shape [1099511627776",
+            "input 'x': 1 values, but shape [1099511627776",
         ),
+        (request("FP32", [2], raw=[b"\0" * 7]), "input 'x': 7 raw bytes are no whole number of FP32 values"),
         (request("FP32", [2**40, 2**40, 0], raw=[b""]), "input 'x': "),
         (request("FP32", [2**40, 2**40], fp32_contents=[1]), "input 'x': 1 values, but shape"),
         (request("FP32", [-1], raw=[b"\0" * 4]), "input 'x': shape [-1] has a negative dimension"),
