@@ -13,6 +13,7 @@ from typing import Any
 
 import tensorflow as tf
 from tensorflow.core.protobuf import config_pb2, meta_graph_pb2
+from tensorflow.python.framework.ops import dismantle_graph
 
 from kernel_server.core.loader import Loader, LoaderFactory
 from kernel_server.core.servable import Array, Runner, Servable
@@ -82,7 +83,7 @@ class SavedModelLoader(Loader):
                 _prepare_default(model)
                 return model
         except BaseException:
-            session.close()
+            _end(session)
             raise
 
     def _load_into(self, session: Any) -> meta_graph_pb2.MetaGraphDef:
@@ -152,8 +153,14 @@ class SavedModel(Servable):
         return run
 
     def close(self) -> None:
-        """End the session, which frees its variables."""
-        self._session.close()
+        """End the session, which frees its variables, and its graph."""
+        _end(self._session)
+
+
+def _end(session: Any) -> None:
+    session.close()
+    # A graph is full of cycles, and the server's first ones are hidden from the garbage collector.
+    dismantle_graph(session.graph)
 
 
 def _prepare_default(model: SavedModel) -> None:
