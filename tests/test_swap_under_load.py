@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import grpc.aio
-import numpy as np
 import pytest
-from support.servers import Server, until
-from support.stubs import TIMEOUT, Client, model_config, predict_request
-from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
-
-RATE = 250.0
-"""Requests per second, sent whether or not earlier ones are answered."""
+from benchmarks import swaps
+from support.servers import Server
+from support.steady_load import Load, switch_to
+from support.stubs import Client
 
 REPLACEMENTS: list[dict[str, object]] = [
     {"max_batch_size": 4},
@@ -33,47 +27,6 @@ REPLACEMENTS: list[dict[str, object]] = [
 ]
 
 
-class Load:
-    """Sends rows that nobody else sends, and checks each reply against its own row and version."""
-
-    def __init__(self, address: str) -> None:
-        self._address = address
-        self.answers: Counter[int] = Counter()
-        self.wrong: list[str] = []
-        self.seconds = 0.0
-
-    async def run(self, until_done: asyncio.Event) -> None:
-        """Keep the rate until the event is set, then wait for the last replies."""
-        async with grpc.aio.insecure_channel(self._address) as channel:
-            stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
-            begin = time.monotonic()
-            calls = []
-            for number in itertools.count():
-                if until_done.is_set():
-                    break
-                await asyncio.sleep(begin + number / RATE - time.monotonic())
-                calls.append(asyncio.create_task(self._call(stub, number)))
-            self.seconds = time.monotonic() - begin
-            await asyncio.gather(*calls)
-
-    async def _call(self, stub: prediction_service_pb2_grpc.PredictionServiceStub, number: int) -> None:
-        sent = np.arange(1 + number % 3) + 10.0 * number
-        try:
-            reply = await stub.Predict(predict_request("half", sent), timeout=TIMEOUT)
-        except grpc.aio.AioRpcError as error:
-            self.wrong.append(f"{number}: {error.code()} {error.details()}")
-            return
-        self._check(number, sent, reply)
-
-    def _check(self, number: int, sent: np.ndarray, reply: predict_pb2.PredictResponse) -> None:
-        version = reply.model_spec.version.value
-        expected = (sent / 2 + 1.0 + version).astype(np.float32).tolist()
-        answer = list(reply.outputs["y"].float_val)
-        self.answers[version] += 1
-        if answer != expected:
-            self.wrong.append(f"{number}: {answer} instead of {expected} from version {version}")
-
-
 @pytest.fixture
 def serving(start_server: Callable[..., Server], models: dict[str, Path]) -> Iterator[tuple[Server, Client]]:
     """Version 1 of ``half``, batched, with room for whatever a busy machine lets wait."""
@@ -82,17 +35,6 @@ def serving(start_server: Callable[..., Server], models: dict[str, Path]) -> Ite
     switch_to(client, models["half"], 1)
     client.replace_batching("half", max_enqueued_batches=1000)
     yield server, client
-
-
-def switch_to(client: Client, base_path: Path, version: int) -> None:
-    """Serve this version alone; returns when the other one is gone."""
-    client.reload(model_config("half", base_path, [version]))
-
-    def alone() -> bool:
-        states = {number: state for number, state, _ in client.status("half")}
-        return [number for number, state in states.items() if state != "END"] == [version]
-
-    until(alone, f"version {version} serves alone")
 
 
 def turn_every_knob(client: Client, base_path: Path) -> None:
@@ -116,3 +58,16 @@ async def test_nothing_is_lost_or_mixed_up(serving: tuple[Server, Client], model
     assert client.batching("half").generation == generation + 2 * len(REPLACEMENTS)
     assert sum(load.answers.values()) >= 200 * load.seconds
     assert min(load.answers[1], load.answers[2]) > 20
+
+
+def test_memory_comes_back(start_server: Callable[..., Server], tmp_path: Path) -> None:
+    """The same as ``benchmarks/swaps.py``, with smaller models and fewer swaps."""
+    for version in (1, 2):
+        swaps.export(tmp_path / "half", version, megabytes=100)
+    (tmp_path / "models.txt").write_text("model_config_list {}")
+    server = start_server(model_config_file=tmp_path / "models.txt", enable_batching=True)
+    report = swaps.swap(server.wait_until_ready(), tmp_path / "half", swaps=10)
+    assert report.wrong == []
+    assert report.growth < 1.05, str(report)
+    assert report.loaded - report.before > 100e6, str(report)
+    assert report.unloaded - report.before < 50e6, str(report)
