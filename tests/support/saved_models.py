@@ -140,6 +140,18 @@ def spin(path: Path) -> None:
         _save_session(path, session, {"serving_default": ({"x": x}, {"y": y})})
 
 
+def counter(path: Path) -> None:
+    """``y = x`` plus how often the model has run."""
+    import tensorflow.compat.v1 as tf1
+
+    with tf1.Graph().as_default(), tf1.Session() as session:
+        x = tf1.placeholder(tf1.float32, [None])
+        runs = tf1.Variable(0.0, use_resource=False)
+        y = x + tf1.assign_add(runs, 1.0)
+        session.run(tf1.global_variables_initializer())
+        _save_session(path, session, {"serving_default": ({"x": x}, {"y": y})})
+
+
 def examples(path: Path) -> None:
     """Serialized examples in: ``x / 2 + shift`` out, as values and as classes; ``shift`` may be absent.
 

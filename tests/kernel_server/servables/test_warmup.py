@@ -140,5 +140,11 @@ def test_a_file_of_something_else(record: Record) -> None:
     assert "Please verify your warmup data is in TFRecord format." in error.message
 
 
+def test_switched_off(record: Record) -> None:
+    settings = Settings(device="cpu", enable_model_warmup=False)
+    unreadable = record(b"\xff\xff\xff")
+    with_warm_up(platform(settings), settings)(ServableId("m", 1), unreadable).load().close()
+
+
 def test_no_file(models: dict[str, Path]) -> None:
     assert load(models["half"] / "1") == 0
