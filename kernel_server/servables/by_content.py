@@ -16,7 +16,12 @@ from kernel_server.servables.platforms import Platforms
 from kernel_server.settings import Settings
 
 PLATFORMS = {
+    "chain.json": "chain",
+    "model.onnx": "onnx",
     "model.skops": "sklearn",
+    "embeddings.npy": "embeddings",
+    "hashmap.csv": "hashmap",
+    "vocabulary.txt": "vocabulary",
 }
 """The platform of a folder without a SavedModel, by a file in it."""
 

@@ -55,8 +55,76 @@ def sklearn_model(path: Path) -> None:
     skops.io.dump(estimator, path / "model.skops")
 
 
+def onnx_model(path: Path) -> None:
+    """``y`` is the sum of two columns; ``word`` is ``text``."""
+    import onnx
+    from onnx import TensorProto, helper
+
+    def tensor(name: str, kind: int, *shape: Any) -> Any:
+        return helper.make_tensor_value_info(name, kind, ["rows", *shape])
+
+    graph = helper.make_graph(
+        [helper.make_node("MatMul", ["x", "ones"], ["y"]), helper.make_node("Identity", ["text"], ["word"])],
+        "sum",
+        [tensor("x", TensorProto.FLOAT, 2), tensor("text", TensorProto.STRING)],
+        [tensor("y", TensorProto.FLOAT, 1), tensor("word", TensorProto.STRING)],
+        [helper.make_tensor("ones", TensorProto.FLOAT, [2, 1], [1.0, 1.0])],
+    )
+    path.mkdir(parents=True)
+    opsets = [helper.make_opsetid("", 17)]
+    onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=9), path / "model.onnx")
+
+
+def hashmap(path: Path) -> None:
+    """The capitals of two countries."""
+    path.mkdir(parents=True)
+    (path / "hashmap.csv").write_text("France,Paris\nPerú,Lima\nFrance,Lyon\n")
+
+
+def vocabulary(path: Path) -> None:
+    """Three words."""
+    path.mkdir(parents=True)
+    (path / "vocabulary.txt").write_text("a\nb\nc\n")
+
+
+def embeddings(path: Path) -> None:
+    """Three rows of two, and a word for each."""
+    import numpy as np
+
+    vocabulary(path)
+    np.save(path / "embeddings.npy", np.array([[1, 2], [3, 4], [5, 6]], np.float32))
+
+
+def chain(path: Path) -> None:
+    """A SavedModel that counts the letters of words, in front of the embeddings with that number."""
+    import tensorflow as tf
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "words")])
+    def preprocess(words: Any) -> dict[str, Any]:
+        return {"ids": tf.cast(tf.strings.length(words, unit="UTF8_CHAR"), tf.int64), "words": words}
+
+    tf.saved_model.save(tf.Module(), str(path / "count"), signatures=preprocess)
+    embeddings(path / "look_up")
+    (path / "chain.json").write_text('{"steps": ["count", "look_up"]}')
+
+
 KINDS = {
     "python": Kind("python", python_file, {"x": [1.0, 2.0]}, {"y": [2.0, 3.0]}),
     "sklearn": Kind("tensorflow", sklearn_model, {"inputs": [[0.0, 0.0], [3.0, 2.0]]}, {"outputs": [0, 1]}),
+    "onnx": Kind(
+        "tensorflow",
+        onnx_model,
+        {"x": [[1.0, 2.0], [3.0, 4.0]], "text": ["é", "b"]},
+        {"y": [[3.0], [7.0]], "word": ["é", "b"]},
+    ),
+    "hashmap": Kind(
+        "tensorflow",
+        hashmap,
+        {"keys": ["France", "Spain"]},
+        {"values": ["Paris", ""], "found": [True, False]},
+    ),
+    "vocabulary": Kind("tensorflow", vocabulary, {"tokens": ["b", "x"]}, {"ids": [1, -1]}),
+    "embeddings": Kind("tensorflow", embeddings, {"ids": [2, 0]}, {"embeddings": [[5.0, 6.0], [1.0, 2.0]]}),
+    "chain": Kind("tensorflow", chain, {"words": ["ä", ""]}, {"embeddings": [[3.0, 4.0], [1.0, 2.0]]}),
 }
 """One model of each kind by its name; most are found by what is in their folders."""
