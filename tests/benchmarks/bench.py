@@ -59,7 +59,11 @@ class Bench:
             if not known and kind in ENTRIES[name].protocols:
                 with self.tolerance(name):
                     self._contenders[name] = self._start(name)
-        return [contender for contender in self._contenders.values() if kind in contender.targets]
+        return [
+            contender
+            for name, contender in self._contenders.items()
+            if kind in contender.targets and name not in self.results.missing
+        ]
 
     def turns(self, contenders: Sequence[Contender]) -> Iterator[Contender]:
         """Each, awake, once per repeat: there and back again, so that a drift of the machine hits all."""
@@ -115,7 +119,8 @@ class Bench:
                 target.request, reply, models.answer(self.models / "mlp")
             ):
                 raise server.failure("answers wrongly")
-            count = self.plan.some(ENTRIES[name].warm_up_requests)
-            H2Load(target, 64, core=self.plan.load_core, count=count).latencies_ms()
+        if requests_first := ENTRIES[name].warm_up_requests:
+            count = self.plan.some(requests_first)
+            H2Load(contender.targets["grpc"], 64, core=self.plan.load_core, count=count).latencies_ms()
         server.suspend()
         return contender

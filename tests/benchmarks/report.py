@@ -14,6 +14,9 @@ from matplotlib.figure import Figure
 
 _HUES = {OURS: "#2a8bd0", ECHO: "#8a8f98"}
 _PEER_HUE = "#e2a57a"
+_ACROSS = 3
+"""Cases that every page is wide enough for."""
+
 _COMPARED = {"grpc": "One row over gRPC", "rest": "One row as JSON"}
 
 
@@ -56,13 +59,27 @@ def _section(results: Results, name: str) -> str:
         for case in cases
         if (medians := results.medians(name, server, case))
     }
-    if len(cases) <= len(_COMPARED) + 2:
+    if len(cases) <= max(len(servers), _ACROSS):
         rows = [(server, *(cells.get((server, case), "") for case in cases)) for server in servers]
         table = _table((scenario.legend, *cases), rows)
     else:
         rows = [(case, *(cells.get((server, case), "") for server in servers)) for case in cases]
         table = _table((scenario.legend, *servers), rows)
-    return f"## {scenario.title}\n\n{table}"
+    ratios = _ratios(results, name) if name in _COMPARED else ""
+    return "\n\n".join(filter(None, (f"## {scenario.title}", table, ratios)))
+
+
+def _ratios(results: Results, name: str) -> str:
+    """How many times as many requests a second this server answers."""
+    cases = results.cases(name)
+
+    def ratio(other: str, case: str) -> str:
+        ours, theirs = (results.median(name, server, case, "requests_per_s") for server in (OURS, other))
+        return f"{ours / theirs:.2f}"
+
+    others = [server for server in results.servers(name) if server != OURS]
+    rows = [(other, *(ratio(other, case) for case in cases)) for other in others]
+    return _table((f"requests/s of {OURS} in multiples of", *cases), rows)
 
 
 def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:

@@ -6,22 +6,28 @@ import os
 import signal
 import subprocess
 import time
-import urllib.error
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import grpc
 import psutil
 from benchmarks.requests import Request
+
+T = TypeVar("T")
 
 START_SECONDS = 180.0
 """What the slowest peer may take until it answers, while others start too."""
 
 _STOP_SECONDS = 20.0
 _LOG_LINES = 15
+
+
+class ServerFailed(Exception):
+    """A server ended, did not answer in time, or answered wrongly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,20 +38,23 @@ class Target:
     request: Request
 
     def call(self, timeout: float = 60.0) -> bytes:
-        """The reply to one call by an ordinary client; raises what that client does."""
-        if self.request.kind == "grpc":
-            with grpc.insecure_channel(f"127.0.0.1:{self.port}") as channel:
-                method = channel.unary_unary(self.request.path, bytes, bytes)
-                return bytes(method(self.request.body, timeout=timeout, wait_for_ready=True))
+        """The reply to one call by an ordinary client; raises :class:`ServerFailed` if it is an error."""
+        try:
+            return self._call_grpc(timeout) if self.request.kind == "grpc" else self._post(timeout)
+        except (grpc.RpcError, OSError) as error:
+            raise ServerFailed(f"port {self.port} gives no answer: {error}") from error
+
+    def _call_grpc(self, timeout: float) -> bytes:
+        with grpc.insecure_channel(f"127.0.0.1:{self.port}") as channel:
+            method = channel.unary_unary(self.request.path, bytes, bytes)
+            return bytes(method(self.request.body, timeout=timeout, wait_for_ready=True))
+
+    def _post(self, timeout: float) -> bytes:
         url = f"http://127.0.0.1:{self.port}{self.request.path}"
         headers = {"content-type": "application/json"}
         request = urllib.request.Request(url, self.request.body or None, headers)
         with urllib.request.urlopen(request, timeout=timeout) as reply:
             return bytes(reply.read())
-
-
-class ServerFailed(Exception):
-    """A server ended, did not answer in time, or answered wrongly."""
 
 
 class Server:
@@ -71,10 +80,9 @@ class Server:
         while True:
             try:
                 return target.call(timeout=5.0)
-            except (grpc.RpcError, urllib.error.URLError, OSError) as error:
-                ended = self._process.poll() is not None
-                if ended or time.monotonic() > deadline:
-                    raise self.failure(f"gives no answer: {error}") from error
+            except ServerFailed as error:
+                if self._process.poll() is not None or time.monotonic() > deadline:
+                    raise self.failure(f"does not start: {error}") from error
             time.sleep(0.2)
 
     def failure(self, what: str) -> ServerFailed:
@@ -84,22 +92,19 @@ class Server:
 
     def cpu_seconds(self) -> float:
         """CPU time that all its processes have used."""
-        times = [process.cpu_times() for process in self._tree()]
-        return sum(time.user + time.system for time in times)
+        return sum(times.user + times.system for times in self._of_each(psutil.Process.cpu_times))
 
     def resident_bytes(self) -> int:
         """Memory of all its processes; what they share counts for each of them."""
-        return sum(int(process.memory_info().rss) for process in self._tree())
+        return sum(memory.rss for memory in self._of_each(psutil.Process.memory_info))
 
     def suspend(self) -> None:
         """Let it use no CPU at all until :meth:`resume`."""
-        for process in self._tree():
-            process.suspend()
+        self._of_each(psutil.Process.suspend)
 
     def resume(self) -> None:
         """Go on as if nothing had been."""
-        for process in self._tree():
-            process.resume()
+        self._of_each(psutil.Process.resume)
 
     def close(self) -> None:
         """End all its processes."""
@@ -117,6 +122,14 @@ class Server:
         if self._process.poll() is not None:
             raise self.failure("has ended")
         return [self._process, *self._process.children(recursive=True)]
+
+    def _of_each(self, method: Callable[[psutil.Process], T]) -> list[T]:
+        """What it says of each process that has not just ended."""
+        results = []
+        for process in self._tree():
+            with suppress(psutil.NoSuchProcess):
+                results.append(method(process))
+        return results
 
 
 @contextmanager

@@ -11,7 +11,9 @@ from benchmarks.contenders import OURS
 from benchmarks.servers import Target, awake
 
 _SAMPLES = 10
-_REQUESTS = 100_000
+_REQUESTS = {"mlp": (100_000, "3 kB"), "image": (20_000, "600 kB")}
+"""By model: how many, of which size."""
+
 _IMPORT = "import tensorflow, psutil; print(psutil.Process().memory_info().rss)"
 
 
@@ -39,12 +41,12 @@ def memory(bench: Bench) -> None:
         files = sum(_size(path) for path in paths.values())
         bench.record("memory", "the models' files", "resident", {"mb": files / 1e6})
         bench.record("memory", OURS, "at the start", {"mb": ours.server.resident_bytes() / 1e6})
-        for name, kilobytes in (("mlp", 3), ("image", 600)):
+        for name, (count, size) in _REQUESTS.items():
             target = Target(ours.grpc, requests.tfs(name, models.row(name)))
-            part = bench.plan.some(_REQUESTS) // _SAMPLES
+            part = bench.plan.some(count) // _SAMPLES
             for number in range(1, _SAMPLES + 1):
                 H2Load(target, 16, core=bench.plan.load_core, count=part).latencies_ms()
-                case = f"after {number * part:,} of {kilobytes} kB"
+                case = f"after {number * part:,} of {size}"
                 bench.record("memory", OURS, case, {"mb": ours.server.resident_bytes() / 1e6})
 
 
