@@ -30,13 +30,18 @@ class UnsupportedExtension(Unimplemented):
         )
 
 
-def model_spec(name: str, version: str, signature: object = "") -> ModelSpec:
+def check_signature(value: object) -> str:
+    """The value of the parameter :data:`SIGNATURE_NAME`; raises :class:`NotAText`."""
+    if not isinstance(value, str):
+        raise NotAText(value)
+    return value
+
+
+def model_spec(name: str, version: str, signature: str = "") -> ModelSpec:
     """The model that a request means: a ``version`` that is no number is a label, an empty one the latest.
 
-    Raises :class:`NotAText`, or ``InvalidArgument`` for a number that is too large.
+    Raises ``InvalidArgument`` for a number that is too large.
     """
-    if not isinstance(signature, str):
-        raise NotAText(signature)
     if version.isascii() and version.isdigit():
         return ModelSpec(name, parse_version(version), signature_name=signature)
     return ModelSpec(name, label=version or None, signature_name=signature)

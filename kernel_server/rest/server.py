@@ -11,6 +11,7 @@ from kernel_server.rest.calls import Calls
 from kernel_server.rest.face import Face
 from kernel_server.rest.http1.listener import Listener
 from kernel_server.rest.metrics import Metrics
+from kernel_server.rest.open_inference import OpenInference
 from kernel_server.security.tokens import Tokens
 
 MAX_BODY_BYTES = 128 * 1024 * 1024
@@ -42,8 +43,9 @@ class RestServer:
     ) -> None:
         self._host = host
         self._port = port
+        open_inference = OpenInference(handlers, timeout_seconds)
         face = Face(
-            {"v1/": Calls(handlers, timeout_seconds)},
+            {"v1/": Calls(handlers, timeout_seconds), "v2/": open_inference, "v2": open_inference},
             Metrics(handlers.metrics, metrics_path),
             handlers.totals,
             tokens=tokens,

@@ -11,7 +11,12 @@ from kernel_server.handlers.model_spec import ModelSpec
 from kernel_server.monitoring.timing import Entry, TimingRecord
 from kernel_server.open_inference.datatypes import NotExpressible
 from kernel_server.open_inference.describe import ServerMetadata, model_config, model_metadata
-from kernel_server.open_inference.requests import SIGNATURE_NAME, check_parameters, model_spec
+from kernel_server.open_inference.requests import (
+    SIGNATURE_NAME,
+    check_parameters,
+    check_signature,
+    model_spec,
+)
 from kernel_server.rpc import open_inference_pb2 as pb
 from kernel_server.rpc.call import Call
 from kernel_server.rpc.methods import Methods, parse, unary
@@ -107,7 +112,7 @@ def _spec(request: pb.ModelInferRequest) -> ModelSpec:
     if SIGNATURE_NAME in request.parameters:
         parameter = request.parameters[SIGNATURE_NAME]
         signature = getattr(parameter, parameter.WhichOneof("parameter_choice") or "string_param")
-    return model_spec(request.model_name, request.model_version, signature)
+    return model_spec(request.model_name, request.model_version, check_signature(signature))
 
 
 def _output_filter(request: pb.ModelInferRequest) -> list[str]:

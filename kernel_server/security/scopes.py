@@ -62,6 +62,13 @@ NEEDED: Mapping[str, Scope | None] = {
     "regress": Scope.INFER,
     "metadata": Scope.INFER,
     "status": Scope.INFER,
+    "infer": Scope.INFER,
+    "model_metadata": Scope.INFER,
+    "model_config": Scope.INFER,
+    "model_ready": None,
+    "server_metadata": Scope.INFER,
+    "live": None,
+    "ready": None,
     "metrics": Scope.METRICS,
 }
 

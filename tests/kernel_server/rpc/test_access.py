@@ -14,6 +14,7 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoRe
 from support.certificates import Authority, Pair, make_authority
 from support.servers import Server
 from support.stubs import TIMEOUT, Client, refused
+from tritonclient.grpc import service_pb2, service_pb2_grpc
 
 from kernel_server.rpc import control_pb2 as pb
 from kernel_server.security.scopes import NEEDED
@@ -101,6 +102,18 @@ def test_a_large_request_is_refused_before_it_is_read(channel: grpc.Channel) -> 
         send(bytes(100 << 20), timeout=TIMEOUT)
 
 
+def test_open_inference_asks_for_the_same(channel: grpc.Channel) -> None:
+    stub = service_pb2_grpc.GRPCInferenceServiceStub(channel)
+    with refused(grpc.StatusCode.UNAUTHENTICATED, ""):
+        stub.ModelInfer(service_pb2.ModelInferRequest(model_name="half"), TIMEOUT)
+    with refused(grpc.StatusCode.PERMISSION_DENIED, ""):
+        stub.ModelMetadata(service_pb2.ModelMetadataRequest(name="half"), TIMEOUT, metadata=SCRAPER)
+    assert stub.ModelMetadata(service_pb2.ModelMetadataRequest(name="half"), TIMEOUT, metadata=ASKER)
+    assert stub.ServerLive(service_pb2.ServerLiveRequest(), TIMEOUT).live
+    assert stub.ServerReady(service_pb2.ServerReadyRequest(), TIMEOUT).ready
+    assert stub.ModelReady(service_pb2.ModelReadyRequest(name="half"), TIMEOUT).ready
+
+
 def test_probes_need_no_token(channel: grpc.Channel) -> None:
     reply = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), TIMEOUT)
     assert reply.status == health_pb2.HealthCheckResponse.SERVING
@@ -132,8 +145,10 @@ def test_rest_asks_for_the_same(guarded: Server, authority: Authority) -> None:
     path = "/v1/models/half"
     with rest_client(guarded, authority, authority.client) as client:
         assert client.base_url.scheme == "https"
-        assert client.get("/readyz").status_code == 200
-        assert client.get(path).status_code == 401
+        for probe in ("/readyz", "/v2/health/live", "/v2/health/ready", "/v2/models/half/ready"):
+            assert client.get(probe).status_code == 200
+        for described in (path, "/v2", "/v2/models/half"):
+            assert client.get(described).status_code == 401
         assert client.get(path, headers={"Authorization": "Bearer scraper"}).status_code == 403
         assert client.get(path, headers={"Authorization": "Bearer asker"}).status_code == 200
         assert client.get("/metrics", headers={"Authorization": "Bearer asker"}).status_code == 403
