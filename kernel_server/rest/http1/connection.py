@@ -71,6 +71,11 @@ class Connection(asyncio.Protocol):
         if incoming.begun and self._present is None and not (in_head and incoming.in_head):
             self._due = self._loop.time() + STALL_SECONDS
 
+    @property
+    def reading(self) -> bool:
+        """Whether a request has come in part."""
+        return self._incoming.begun
+
     def pause_writing(self) -> None:
         """The client does not read what it is sent."""
         self._held = True

@@ -57,8 +57,8 @@ class Incoming:
             try:
                 self._parser.feed_data(data)
                 data = b""
-            except HttpParserUpgrade as upgrade:  # to what is not spoken here: go on with HTTP/1.1
-                data = data[upgrade.args[0] :]
+            except HttpParserUpgrade as upgrade:
+                data = self._head_without_upgrade() + data[upgrade.args[0] :]
             except HttpParserError as error:
                 self.refuse(MalformedRequest(str(error)))
             if self.in_head and headers is self._headers:
@@ -69,6 +69,7 @@ class Incoming:
         """Read nothing more: what comes cannot be answered otherwise than with ``error``."""
         if not self.closed:
             self.closed = True
+            self.begun = False
             self._parts = []
             self._owner.refuse(error)
 
@@ -99,6 +100,8 @@ class Incoming:
         if self.closed:
             return
         parser, headers = self._parser, self._headers
+        if parser.should_upgrade():
+            return
         old = parser.get_http_version() == "1.0"
         ending = (KEEP_OLD if old else KEEP) if parser.should_keep_alive() else CLOSE
         self._exchange = Exchange(
@@ -118,7 +121,7 @@ class Incoming:
 
     def on_message_complete(self) -> None:
         """Called by the parser: the request is whole."""
-        if self.closed:
+        if self.closed or self._parser.should_upgrade():
             return
         self.begun = False
         exchange, parts = self._exchange, self._parts
@@ -126,6 +129,16 @@ class Incoming:
         self._parts = []
         self.closed = exchange.ending is CLOSE
         self._owner.receive(exchange)
+
+    def _head_without_upgrade(self) -> bytes:
+        """The head again without its wish for another protocol, which would end the parser's reading."""
+        method = self._parser.get_method()
+        if method == b"CONNECT":
+            self.refuse(MalformedRequest("this server is no proxy"))
+        self._parser = HttpRequestParser(self)
+        fields = [field for field in self._headers.items() if field[0] not in (b"connection", b"upgrade")]
+        lines = [b"%b %b HTTP/1.1" % (method, self._url), *(b"%b: %b" % field for field in fields), b"", b""]
+        return b"\r\n".join(lines)
 
     def _consider(self, length: int) -> None:
         """Whether to read a body that is large, or that the client only sends when asked."""

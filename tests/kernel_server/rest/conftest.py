@@ -1,12 +1,13 @@
 """A real REST server on a free port over real handlers; only the models are small."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from threading import Event
 from typing import Any
 
 import httpx
 import pytest
+import uvloop
 from small_models import Ready, Serving, Start, half_plus
 
 from kernel_server.batching.parameters import BatchingParameters
@@ -31,6 +32,11 @@ from kernel_server.monitoring.totals import Totals
 from kernel_server.rest.server import RestServer
 from kernel_server.servables.platforms import Platforms
 from kernel_server.settings import Settings
+
+
+def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """The event loop that servers run on; asyncio's own ends connections in other ways."""
+    return {"uvloop": uvloop.new_event_loop}
 
 
 @pytest.fixture
