@@ -35,6 +35,7 @@ from kernel_server.handlers.predict import PredictHandler
 from kernel_server.handlers.reload import ReloadHandler
 from kernel_server.handlers.statistics import StatisticsHandler
 from kernel_server.handlers.status import StatusHandler
+from kernel_server.handlers.traffic import TrafficHandler
 from kernel_server.lifetime import Lifetime, ProcessId
 from kernel_server.listening import host_port
 from kernel_server.monitoring.loads import Loads
@@ -51,6 +52,7 @@ from kernel_server.servables.platforms import Platforms
 from kernel_server.servables.tensorflow_device import resolve_device
 from kernel_server.servables.warmup import with_warm_up
 from kernel_server.settings import Port, Settings
+from kernel_server.traffic.mirror import Mirror
 
 DEFAULT_POOL_NAME = "model_server_batch_threads"
 
@@ -109,6 +111,7 @@ class App:
         self._scheduler = BatchScheduler(
             _batching_parameters(settings), settings.enable_batching, self._totals
         )
+        self._mirror = Mirror(self._manager, self._models.traffic)
         self._handlers = self._build_handlers()
         lifetime = Lifetime(
             _owner(settings), settings.owner_timeout_seconds, settings.idle_timeout_seconds, self._last_use
@@ -160,6 +163,7 @@ class App:
         await asyncio.gather(self._grpc.stop(1.0), *([self._rest.stop(1.0)] if self._rest else []))
         self._handlers.reload.source.stop()
         idle = self._scheduler.stop(max(0.0, deadline - time.monotonic()))
+        idle &= self._mirror.stop(max(0.0, deadline - time.monotonic()))
         await asyncio.to_thread(self._request_logs.close, max(0.0, deadline - time.monotonic()))
         return await asyncio.to_thread(self._manager.stop, max(0.0, deadline - time.monotonic())) and idle
 
@@ -169,6 +173,7 @@ class App:
             "check_method_name": settings.enable_signature_method_name_check,
             "request_logs": self._request_logs,
         }
+        shared = self._models, self._scheduler, self._mirror
         statistics = StatisticsHandler(self._scheduler)
         reload = ReloadHandler(
             self._manager,
@@ -179,14 +184,17 @@ class App:
             request_logs=self._request_logs,
         )
         return Handlers(
-            predict=PredictHandler(self._models, self._scheduler, **options),
-            examples=ExampleHandler(self._models, self._scheduler, **options),
+            predict=PredictHandler(*shared, **options),
+            examples=ExampleHandler(*shared, **options),
             metadata=MetadataHandler(self._models),
             status=StatusHandler(self._manager.monitor),
             reload=reload,
             batching=BatchingHandler(self._scheduler, self._manager.monitor),
+            traffic=TrafficHandler(self._models.traffic, self._manager.monitor),
             statistics=statistics,
-            metrics=MetricsHandler(statistics, self._scheduler, self._totals, self._loads),
+            metrics=MetricsHandler(
+                statistics, self._scheduler, self._totals, self._loads, self._models.traffic
+            ),
             totals=self._totals,
             drain=DrainHandler(self._models, self._scheduler),
         )

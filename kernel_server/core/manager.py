@@ -114,6 +114,11 @@ class Manager:
                 return handle
         raise ServableNotFound(name, version)
 
+    @property
+    def snapshot(self) -> object:
+        """Another object as soon as any version comes or goes; the same one while none does."""
+        return self._versions.lenders
+
     def available(self, name: str) -> tuple[int, ...]:
         """The versions of a model that answer requests, highest first."""
         versions = (version for model, version in self._versions.lenders if model == name)

@@ -9,18 +9,8 @@ from typing import Any
 from kernel_server.batching.parameters import BatchingParameters
 from kernel_server.batching.scheduler import BatchScheduler
 from kernel_server.core.state import StateMonitor
-from kernel_server.errors import FailedPrecondition
+from kernel_server.handlers.generation import check_generation
 from kernel_server.handlers.status import ModelNotFound
-
-
-class GenerationChanged(FailedPrecondition):
-    """Somebody else replaced the parameters since they were read."""
-
-    def __init__(self, model: str, expected: int, actual: int) -> None:
-        super().__init__(
-            f"The batching parameters of {model} are at generation {actual}, not {expected}: "
-            "read them again before replacing them"
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +43,9 @@ class BatchingHandler:
         """Replace the given fields, keep the others, and count a generation.
 
         Raises ``InvalidArgument`` when the result breaks a rule (nothing changes then),
-        :class:`GenerationChanged` or ``ModelNotFound``.
+        ``GenerationChanged`` or ``ModelNotFound``.
         """
         present = self.get(model)
-        if expected_generation not in (None, present.generation):
-            raise GenerationChanged(model, expected_generation or 0, present.generation)
+        check_generation("batching parameters", model, expected_generation, present.generation)
         self._scheduler.replace(model, replace(present.parameters, **fields), enabled)
         return self.get(model)

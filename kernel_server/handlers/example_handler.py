@@ -15,6 +15,7 @@ from kernel_server.handlers.multi_inference import prepare_multi_inference
 from kernel_server.handlers.planned import PlannedHandler
 from kernel_server.handlers.prediction_logs import AnsweredInference
 from kernel_server.monitoring.timing import TimingRecord
+from kernel_server.traffic.mirror import Run
 
 Question = InferenceTask | tuple[InferenceTask, ...]
 """A task by itself is a Classify or a Regress; a tuple is a MultiInference, which has other rules."""
@@ -79,10 +80,18 @@ class ExampleHandler(PlannedHandler[Question, InferencePlan]):
                 results = inference.read(outcome, len(vector))
             except ServingError as error:
                 done(error)
-            else:
-                done(results)
+                return
+            done(results)
+            if self._mirror.wanted:
+                repeat = partial(self._repeat, question, vector)
+                self._mirror.offer(handle.id, [vector], inference.named(outcome), repeat)
 
         return partial(plan.queue.abandon, plan.queue.submit([vector], deadline, record, finish))
+
+    def _repeat(self, question: Question, vector: Array, handle: ServableHandle) -> Run:
+        """What runs a request on another version, by itself."""
+        inference = self._plan(handle, question).inference
+        return lambda: inference.named(inference.runner([vector]))
 
     def _make_plan(self, handle: ServableHandle, question: Question) -> InferencePlan:
         servable, check = handle.servable, self._check_method_name

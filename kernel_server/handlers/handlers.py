@@ -14,6 +14,7 @@ from kernel_server.handlers.predict import PredictHandler
 from kernel_server.handlers.reload import ReloadHandler
 from kernel_server.handlers.statistics import StatisticsHandler
 from kernel_server.handlers.status import StatusHandler
+from kernel_server.handlers.traffic import TrafficHandler
 from kernel_server.monitoring.totals import Totals
 
 
@@ -30,6 +31,7 @@ class Handlers:
     status: StatusHandler
     reload: ReloadHandler
     batching: BatchingHandler
+    traffic: TrafficHandler
     statistics: StatisticsHandler
     metrics: MetricsHandler
     totals: Totals
@@ -39,3 +41,4 @@ class Handlers:
         """Drop what is kept for a version that has been unloaded."""
         self.predict.forget(servable_id)
         self.examples.forget(servable_id)
+        self.traffic.forget(servable_id)

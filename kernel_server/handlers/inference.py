@@ -68,6 +68,16 @@ class Inference:
             part.method.read({name: next(left) for name in part.outputs}, examples) for part in self._parts
         ]
 
+    def named(self, outputs: Sequence[Array]) -> dict[str, Array]:
+        """What the runner answered by the names of the outputs, with several parts after their signatures."""
+        several = len(self._parts) > 1
+        names = [
+            f"{part.signature.name}/{name}" if several else name
+            for part in self._parts
+            for name in part.outputs
+        ]
+        return dict(zip(names, outputs, strict=True))
+
     def explain(self, error: ServingError) -> ServingError:
         """``error``; if the model refused the request, with the inputs that are not declared as strings.
 

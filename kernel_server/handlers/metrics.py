@@ -12,6 +12,8 @@ from kernel_server.handlers.statistics import SignatureReading, StatisticsHandle
 from kernel_server.monitoring.families import Family, Labels, Summary, counter, gauge, histogram, summary
 from kernel_server.monitoring.loads import Loads
 from kernel_server.monitoring.totals import Totals
+from kernel_server.traffic.families import traffic_families
+from kernel_server.traffic.traffic import Traffic
 
 _DURATIONS = (
     ("total", "request", "Seconds from the receipt of a request to its answer; successes only."),
@@ -28,20 +30,33 @@ class MetricsHandler:
     """Reads the counters; event-loop thread only, but what it returns may go to any."""
 
     def __init__(
-        self, statistics: StatisticsHandler, scheduler: BatchScheduler, totals: Totals, loads: Loads
+        self,
+        statistics: StatisticsHandler,
+        scheduler: BatchScheduler,
+        totals: Totals,
+        loads: Loads,
+        traffic: Traffic,
     ) -> None:
         self._statistics = statistics
         self._scheduler = scheduler
         self._totals = totals
         self._loads = loads
+        self._traffic = traffic
         self._process = psutil.Process()
 
     def read(self) -> list[Family]:
-        """What TensorFlow Serving counts, then each signature of each loaded version, then the process."""
+        """What TensorFlow Serving counts, then each signature of each loaded version, traffic, process."""
         readings = [(_labels(reading), reading) for reading in self._statistics.read()]
         of_signatures = list(_signature_families(readings))  # reading them brings the totals up to date
         of_server = self._totals.families(self._scheduler.pool_name)
-        return [*of_server, *self._loads.families(), *of_signatures, *self._process_families()]
+        of_traffic = traffic_families(self._traffic)
+        return [
+            *of_server,
+            *self._loads.families(),
+            *of_signatures,
+            *of_traffic,
+            *self._process_families(),
+        ]
 
     def first_values(self, names: Iterable[str]) -> list[int]:
         """The first value of each counter or gauge with such a name; 0 where there is none."""

@@ -9,6 +9,7 @@ from kernel_server.core.handle import ServableHandle
 from kernel_server.core.manager import Manager, ServableNotFound
 from kernel_server.errors import InvalidArgument, Unavailable
 from kernel_server.handlers.model_spec import ModelSpec
+from kernel_server.traffic.traffic import Traffic
 
 
 class MissingModelName(InvalidArgument):
@@ -36,17 +37,19 @@ class ServerDraining(Unavailable):
 class Models:
     """Resolves names, versions and labels; knows when the last request came.
 
-    :meth:`open` runs once per request on the event loop's thread.
+    :meth:`open` runs once per request on the event loop's thread. ``traffic`` decides for requests that name
+    neither a version nor a label.
     """
 
     def __init__(self, manager: Manager) -> None:
         self._manager = manager
         self._labels: dict[str, dict[str, int]] = {}
+        self.traffic = Traffic(manager, self.labels)
         self.draining = False
         self.last_request = time.monotonic()
 
-    def open(self, spec: ModelSpec) -> ServableHandle:
-        """Borrow the version that ``spec`` means.
+    def open(self, spec: ModelSpec, key: bytes | None = None) -> ServableHandle:
+        """Borrow the version that ``spec`` means; requests with one ``key`` stay with one arm of a split.
 
         Raises :class:`MissingModelName`, :class:`UnknownLabel`, ``ServableNotFound`` with what there is
         instead, or :class:`ServerDraining`.
@@ -58,6 +61,8 @@ class Models:
             raise MissingModelName
         version = spec.version if spec.label is None else self._version_of_label(spec.name, spec.label)
         try:
+            if version is None and self.traffic.models:
+                return self._open_routed(spec.name, key)
             return self._manager.handle(spec.name, version)
         except ServableNotFound as error:
             raise self._with_alternatives(error, spec.label) from None
@@ -65,10 +70,19 @@ class Models:
     def replace_labels(self, labels: Mapping[str, Mapping[str, int]]) -> None:
         """Replace the labels of all models at once."""
         self._labels = {name: dict(versions) for name, versions in labels.items()}
+        self.traffic.unsettle()
 
     def labels(self, name: str) -> Mapping[str, int]:
         """The labels of a model, by name."""
         return self._labels.get(name, {})
+
+    def _open_routed(self, name: str, key: bytes | None) -> ServableHandle:
+        while (version := self.traffic.route(name, key)) is not None:
+            try:
+                return self._manager.handle(name, version)
+            except ServableNotFound:  # unloaded since, so that it is not chosen again
+                continue
+        return self._manager.handle(name)
 
     def _version_of_label(self, name: str, label: str) -> int:
         labels = self.labels(name)

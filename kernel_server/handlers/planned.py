@@ -14,6 +14,7 @@ from kernel_server.errors import ServingError
 from kernel_server.handlers.model_spec import ModelSpec
 from kernel_server.handlers.models import Models
 from kernel_server.request_logging.request_logs import Answered, RequestLogs
+from kernel_server.traffic.mirror import Mirror
 
 
 class Plan(Protocol):
@@ -36,28 +37,30 @@ class PlannedHandler(ABC, Generic[K, P]):
     """Opens models, and keeps one plan for every kind of request that a version has had.
 
     ``K`` tells kinds of request to one version apart. A plan stays for as long as its version, and clients
-    choose the kinds, so :meth:`_make_plan` has to see to it that there are not too many. Event-loop thread
-    only.
+    choose the kinds, so :meth:`_make_plan` has to see to it that there are not too many. The ``mirror`` is
+    offered what was answered. Event-loop thread only.
     """
 
     def __init__(
         self,
         models: Models,
         scheduler: BatchScheduler,
+        mirror: Mirror,
         *,
         check_method_name: bool = False,
         request_logs: RequestLogs | None = None,
     ) -> None:
         self._models = models
+        self._mirror = mirror
         self._scheduler = scheduler
         self._check_method_name = check_method_name
         self._request_logs = request_logs or RequestLogs()
         self._plans: dict[Servable, dict[K, P]] = {}
         self._servables: dict[ServableId, Servable] = {}
 
-    def open(self, spec: ModelSpec) -> ServableHandle:
+    def open(self, spec: ModelSpec, key: bytes | None = None) -> ServableHandle:
         """Borrow the version that answers ``spec``; see :meth:`Models.open`."""
-        return self._models.open(spec)
+        return self._models.open(spec, key)
 
     def forget(self, servable_id: ServableId) -> None:
         """Drop the queues of a version that has been unloaded."""
@@ -77,9 +80,7 @@ class PlannedHandler(ABC, Generic[K, P]):
             plan = plans[kind] = self._make_plan(handle, kind)
         return plan
 
-    def _logged(
-        self, servable: ServableId, done: Done[T], answered: Callable[[T], Answered]
-    ) -> Done[T]:
+    def _logged(self, servable: ServableId, done: Done[T], answered: Callable[[T], Answered]) -> Done[T]:
         """``done``, or what also logs the request with its answer if this one is to be logged."""
         logger = self._request_logs.sample(servable.name)
         if logger is None:

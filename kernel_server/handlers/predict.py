@@ -18,6 +18,7 @@ from kernel_server.handlers.planned import PlannedHandler
 from kernel_server.handlers.prediction_logs import AnsweredPredict
 from kernel_server.handlers.signatures import predict_signature
 from kernel_server.monitoring.timing import TimingRecord
+from kernel_server.traffic.mirror import Run
 
 MOST_FILTERS = 16
 """Output filters of one signature that get a queue of their own, of the 2^n that its outputs allow.
@@ -114,6 +115,10 @@ class PredictHandler(PlannedHandler[str, PredictPlan]):
                 return
             answers = dict(zip(outputs, outcome, strict=True))
             done({name: answers[name] for name in wanted} if wanted else answers)
+            if self._mirror.wanted:
+                named = dict(zip(plan.signature.inputs, arrays, strict=True))
+                repeat = partial(self._repeat, signature_name, named, wanted)
+                self._mirror.offer(handle.id, arrays, answers, repeat)
 
         return partial(queue.abandon, queue.submit(arrays, deadline, record, finish))
 
@@ -146,6 +151,16 @@ class PredictHandler(PlannedHandler[str, PredictPlan]):
         if isinstance(outcome, ServingError):
             raise outcome
         return outcome
+
+    def _repeat(
+        self, kind: str, inputs: Mapping[str, Array], wanted: tuple[str, ...], handle: ServableHandle
+    ) -> Run:
+        """What runs a request on another version, by itself."""
+        plan = self._plan(handle, kind)
+        arrays = arrange(plan.signature, inputs)
+        check_types(plan.signature, arrays)
+        outputs, queue = plan.route(wanted)
+        return lambda: dict(zip(outputs, queue.runner(arrays), strict=True))
 
     def _make_plan(self, handle: ServableHandle, kind: str) -> PredictPlan:
         servable, servable_id = handle.servable, handle.id

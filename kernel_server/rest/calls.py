@@ -26,6 +26,7 @@ from kernel_server.rest.json_quick import quick_predict
 from kernel_server.rest.json_results import results_body
 from kernel_server.rest.prediction import Prediction, Question
 from kernel_server.rest.routes import Route, match
+from kernel_server.traffic.split import TRAFFIC_KEY
 
 _ENTRIES = {call: Entry(call, "REST") for call in ("predict", "classify", "regress", "metadata", "status")}
 
@@ -64,7 +65,7 @@ class Calls:
                 answer(Reply(self._describe(route)))
                 return None
         prediction = Prediction(self._handlers, question, _ENTRIES[route.call], self._deadlines, answer)
-        return prediction.begin(route.spec, exchange.body)
+        return prediction.begin(route.spec, exchange.body, exchange.headers.get(TRAFFIC_KEY))
 
     def _describe(self, route: Route) -> bytes:
         began = perf_counter()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 from time import perf_counter
 from typing import Generic, Protocol, TypeVar
 
@@ -16,10 +16,13 @@ from kernel_server.monitoring.timing import Entry, TimingRecord
 from kernel_server.rest.api import Answer, GiveUp
 from kernel_server.rest.aside import aside
 from kernel_server.rest.deadlines import Deadlines
-from kernel_server.rest.http1.exchange import Reply
+from kernel_server.rest.http1.exchange import Fields, Reply
 
 _LARGE_TEXT = 256 * 1024
 """Bytes from which a request is decoded on a worker thread, for a few milliseconds are everybody's time."""
+
+_VERSION_FIELD = "X-Model-Version"
+"""Tells which version has answered: TensorFlow Serving's JSON has no place for it."""
 
 T = TypeVar("T")
 
@@ -82,13 +85,14 @@ class Prediction(Generic[T]):
         self._handle: ServableHandle | None = None
         self._abandon: GiveUp | None = None
 
-    def begin(self, spec: ModelSpec, text: bytes) -> GiveUp:
+    def begin(self, spec: ModelSpec, text: bytes, key: bytes | None = None) -> GiveUp:
         """Decode ``text`` for the model that ``spec`` means, and start.
 
-        Returns what to call when nobody wants the answer any more.
+        Requests with one ``key`` stay with one arm of a split. Returns what to call when nobody wants the
+        answer any more.
         """
         self._deadline = self._deadlines.add(self._expire)
-        decode = partial(self._question.decode, text, self._open(spec))
+        decode = partial(self._question.decode, text, self._open(spec, key))
         if len(text) > _LARGE_TEXT:
             aside(decode, self._decoded)
             return self._give_up
@@ -100,9 +104,9 @@ class Prediction(Generic[T]):
             self._decoded(None)
         return self._give_up
 
-    def _open(self, spec: ModelSpec) -> Servable | ServingError:
+    def _open(self, spec: ModelSpec, key: bytes | None) -> Servable | ServingError:
         try:
-            self._handle = self._handlers.predict.open(spec)
+            self._handle = self._handlers.predict.open(spec, key)
         except ServingError as error:
             return error
         return self._handle.servable
@@ -126,8 +130,8 @@ class Prediction(Generic[T]):
 
     def _done(self, outcome: T | ServingError) -> None:
         """The model has answered."""
-        if self._handle is not None:
-            self._handle.release()
+        assert self._handle is not None, "answered without a model"
+        self._handle.release()
         if self._ended:
             return
         if isinstance(outcome, ServingError):
@@ -139,7 +143,7 @@ class Prediction(Generic[T]):
             self._end(error)
             return
         self._record.replied()
-        self._end(reply)
+        self._end(reply._replace(headers=reply.headers + _version_field(self._handle.id.version)))
 
     def _end(self, outcome: Reply | Exception) -> None:
         self._ended = True
@@ -158,3 +162,8 @@ class Prediction(Generic[T]):
         self._deadlines.remove(self._expire)
         if self._abandon is not None:
             self._abandon()
+
+
+@lru_cache(maxsize=1024)
+def _version_field(version: int) -> Fields:
+    return ((_VERSION_FIELD, str(version)),)

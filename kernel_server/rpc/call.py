@@ -22,6 +22,7 @@ from kernel_server.rpc.framing import (
     inflated,
     trailers,
 )
+from kernel_server.traffic.split import TRAFFIC_KEY
 
 _log = logging.getLogger(__name__)
 
@@ -37,7 +38,7 @@ class Call:
 
     ``begin`` gets the call and its message, as bytes; afterwards :meth:`reply` or :meth:`fail` ends the
     call, now or later. ``on_gone`` runs when the client gives up or its deadline passes, ``on_refused`` gets
-    ``model`` and the error that ends the call.
+    ``model`` and the error that ends the call. Calls with one ``traffic_key`` stay with one arm of a split.
     """
 
     __slots__ = (
@@ -55,6 +56,7 @@ class Call:
         "model",
         "on_gone",
         "on_refused",
+        "traffic_key",
     )
 
     def __init__(
@@ -78,6 +80,7 @@ class Call:
         self.on_gone: Callable[[], None] | None = None
         self.on_refused: Callable[[str, ServingError], None] | None = None
         self.model = ""
+        self.traffic_key = headers.get(TRAFFIC_KEY)
         timeout = headers.get(b"grpc-timeout")
         if timeout is not None:
             self._expire_after(timeout)

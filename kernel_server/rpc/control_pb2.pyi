@@ -60,6 +60,107 @@ class Batching(_message.Message):
     generation: int
     def __init__(self, model: _Optional[str] = ..., enabled: bool = ..., parameters: _Optional[_Union[BatchingParameters, _Mapping]] = ..., generation: _Optional[int] = ...) -> None: ...
 
+class Target(_message.Message):
+    __slots__ = ("version", "label")
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    LABEL_FIELD_NUMBER: _ClassVar[int]
+    version: int
+    label: str
+    def __init__(self, version: _Optional[int] = ..., label: _Optional[str] = ...) -> None: ...
+
+class Arm(_message.Message):
+    __slots__ = ("target", "weight")
+    TARGET_FIELD_NUMBER: _ClassVar[int]
+    WEIGHT_FIELD_NUMBER: _ClassVar[int]
+    target: Target
+    weight: float
+    def __init__(self, target: _Optional[_Union[Target, _Mapping]] = ..., weight: _Optional[float] = ...) -> None: ...
+
+class GetTrafficRequest(_message.Message):
+    __slots__ = ("model",)
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    def __init__(self, model: _Optional[str] = ...) -> None: ...
+
+class ReplaceSplitRequest(_message.Message):
+    __slots__ = ("model", "arms", "expected_generation")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    ARMS_FIELD_NUMBER: _ClassVar[int]
+    EXPECTED_GENERATION_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    arms: _containers.RepeatedCompositeFieldContainer[Arm]
+    expected_generation: int
+    def __init__(self, model: _Optional[str] = ..., arms: _Optional[_Iterable[_Union[Arm, _Mapping]]] = ..., expected_generation: _Optional[int] = ...) -> None: ...
+
+class ReplaceShadowRequest(_message.Message):
+    __slots__ = ("model", "target", "expected_generation")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    TARGET_FIELD_NUMBER: _ClassVar[int]
+    EXPECTED_GENERATION_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    target: Target
+    expected_generation: int
+    def __init__(self, model: _Optional[str] = ..., target: _Optional[_Union[Target, _Mapping]] = ..., expected_generation: _Optional[int] = ...) -> None: ...
+
+class ArmState(_message.Message):
+    __slots__ = ("arm", "version", "share", "requests")
+    ARM_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    SHARE_FIELD_NUMBER: _ClassVar[int]
+    REQUESTS_FIELD_NUMBER: _ClassVar[int]
+    arm: Arm
+    version: int
+    share: float
+    requests: int
+    def __init__(self, arm: _Optional[_Union[Arm, _Mapping]] = ..., version: _Optional[int] = ..., share: _Optional[float] = ..., requests: _Optional[int] = ...) -> None: ...
+
+class Difference(_message.Message):
+    __slots__ = ("labels", "disagreements", "max_abs_difference")
+    LABELS_FIELD_NUMBER: _ClassVar[int]
+    DISAGREEMENTS_FIELD_NUMBER: _ClassVar[int]
+    MAX_ABS_DIFFERENCE_FIELD_NUMBER: _ClassVar[int]
+    labels: int
+    disagreements: int
+    max_abs_difference: float
+    def __init__(self, labels: _Optional[int] = ..., disagreements: _Optional[int] = ..., max_abs_difference: _Optional[float] = ...) -> None: ...
+
+class Comparison(_message.Message):
+    __slots__ = ("compared", "failed", "dropped", "seconds", "last_error", "outputs")
+    class OutputsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Difference
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Difference, _Mapping]] = ...) -> None: ...
+    COMPARED_FIELD_NUMBER: _ClassVar[int]
+    FAILED_FIELD_NUMBER: _ClassVar[int]
+    DROPPED_FIELD_NUMBER: _ClassVar[int]
+    SECONDS_FIELD_NUMBER: _ClassVar[int]
+    LAST_ERROR_FIELD_NUMBER: _ClassVar[int]
+    OUTPUTS_FIELD_NUMBER: _ClassVar[int]
+    compared: int
+    failed: int
+    dropped: int
+    seconds: float
+    last_error: str
+    outputs: _containers.MessageMap[str, Difference]
+    def __init__(self, compared: _Optional[int] = ..., failed: _Optional[int] = ..., dropped: _Optional[int] = ..., seconds: _Optional[float] = ..., last_error: _Optional[str] = ..., outputs: _Optional[_Mapping[str, Difference]] = ...) -> None: ...
+
+class Traffic(_message.Message):
+    __slots__ = ("model", "generation", "arms", "shadow", "comparison")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    GENERATION_FIELD_NUMBER: _ClassVar[int]
+    ARMS_FIELD_NUMBER: _ClassVar[int]
+    SHADOW_FIELD_NUMBER: _ClassVar[int]
+    COMPARISON_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    generation: int
+    arms: _containers.RepeatedCompositeFieldContainer[ArmState]
+    shadow: Target
+    comparison: Comparison
+    def __init__(self, model: _Optional[str] = ..., generation: _Optional[int] = ..., arms: _Optional[_Iterable[_Union[ArmState, _Mapping]]] = ..., shadow: _Optional[_Union[Target, _Mapping]] = ..., comparison: _Optional[_Union[Comparison, _Mapping]] = ...) -> None: ...
+
 class GetStatisticsRequest(_message.Message):
     __slots__ = ("model",)
     MODEL_FIELD_NUMBER: _ClassVar[int]

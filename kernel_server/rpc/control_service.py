@@ -1,4 +1,4 @@
-"""``kernel_server.control.v1.Control``: batching parameters, statistics, and the end of the process."""
+"""``kernel_server.control.v1.Control``: batching, traffic, statistics, and the end of the process."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from kernel_server.lifetime import ProcessId
 from kernel_server.process import ServerProcess
 from kernel_server.rpc import control_messages as messages
 from kernel_server.rpc import control_pb2 as pb
+from kernel_server.rpc import traffic_messages
 from kernel_server.rpc.methods import Methods, streaming, unary
 
 SERVICE = "kernel_server.control.v1.Control"
@@ -31,6 +32,9 @@ class ControlService:
         return {
             prefix + "GetBatching": unary(self.get_batching, pb.GetBatchingRequest),
             prefix + "ReplaceBatching": unary(self.replace_batching, pb.ReplaceBatchingRequest),
+            prefix + "GetTraffic": unary(self.get_traffic, pb.GetTrafficRequest),
+            prefix + "ReplaceSplit": unary(self.replace_split, pb.ReplaceSplitRequest),
+            prefix + "ReplaceShadow": unary(self.replace_shadow, pb.ReplaceShadowRequest),
             prefix + "GetStatistics": unary(self.get_statistics, pb.GetStatisticsRequest),
             prefix + "WatchStatistics": streaming(self.watch_statistics, pb.WatchStatisticsRequest),
             prefix + "GetModelConfig": unary(self.get_model_config, pb.GetModelConfigRequest),
@@ -46,11 +50,26 @@ class ControlService:
 
     async def replace_batching(self, request: pb.ReplaceBatchingRequest) -> pb.Batching:
         """Replace the fields that are given; acts from the next batch on."""
-        expected = request.expected_generation if request.HasField("expected_generation") else None
         state = self._handlers.batching.replace(
-            request.model, messages.replaced_fields(request), not request.disable, expected
+            request.model, messages.replaced_fields(request), not request.disable, _expected(request)
         )
         return messages.batching(state)
+
+    async def get_traffic(self, request: pb.GetTrafficRequest) -> pb.Traffic:
+        """The split and the shadow in force for one model."""
+        return traffic_messages.traffic(self._handlers.traffic.get(request.model))
+
+    async def replace_split(self, request: pb.ReplaceSplitRequest) -> pb.Traffic:
+        """Divide requests that name no version; acts from the next one on."""
+        arms = traffic_messages.arms(request)
+        state = self._handlers.traffic.replace_split(request.model, arms, _expected(request))
+        return traffic_messages.traffic(state)
+
+    async def replace_shadow(self, request: pb.ReplaceShadowRequest) -> pb.Traffic:
+        """Compare the answers of another version."""
+        target = traffic_messages.target(request.target) if request.HasField("target") else None
+        state = self._handlers.traffic.replace_shadow(request.model, target, _expected(request))
+        return traffic_messages.traffic(state)
 
     async def get_statistics(self, request: pb.GetStatisticsRequest) -> pb.Statistics:
         """One reading of the counters."""
@@ -91,3 +110,9 @@ class ControlService:
 
     def _server_info(self) -> pb.ServerInfo:
         return messages.server_info(self._process, self._handlers.drain.started.is_set())
+
+
+def _expected(
+    request: pb.ReplaceBatchingRequest | pb.ReplaceSplitRequest | pb.ReplaceShadowRequest,
+) -> int | None:
+    return request.expected_generation if request.HasField("expected_generation") else None

@@ -68,7 +68,7 @@ class ExampleCalls:
     ) -> None:
         handler, totals = self._handlers.examples, self._handlers.totals
         call.on_refused, call.model = totals.refuse, spec.name
-        handle = handler.open(spec)
+        handle = handler.open(spec, call.traffic_key)
 
         def done(outcome: list[Result] | ServingError) -> None:
             handle.release()

@@ -52,7 +52,7 @@ class OpenInferenceService:
         request = parse(pb.ModelInferRequest, message)
         call.on_refused, call.model = self._handlers.totals.refuse, request.model_name
         spec, raw = _spec(request), bool(request.raw_input_contents)
-        handle = self._handlers.predict.open(spec)
+        handle = self._handlers.predict.open(spec, call.traffic_key)
 
         def done(outcome: dict[str, Array] | ServingError) -> None:
             handle.release()

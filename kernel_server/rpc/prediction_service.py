@@ -46,7 +46,7 @@ class PredictionService:
         request = parse(predict_pb2.PredictRequest, message)
         call.on_refused, call.model = self._refuse, request.model_spec.name
         spec = from_proto(request)
-        handle = self._handlers.predict.open(spec)
+        handle = self._handlers.predict.open(spec, call.traffic_key)
 
         def done(outcome: dict[str, Array] | ServingError) -> None:
             handle.release()

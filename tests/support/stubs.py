@@ -132,6 +132,22 @@ class Client:
         """The batching parameters in force."""
         return self.control.GetBatching(control_pb2.GetBatchingRequest(model=model), timeout=TIMEOUT)
 
+    def split(self, model: str, weights: Mapping[int | str, float]) -> control_pb2.Traffic:
+        """Divide requests that name no version among versions and labels."""
+        arms = [control_pb2.Arm(target=_target(found), weight=weight) for found, weight in weights.items()]
+        request = control_pb2.ReplaceSplitRequest(model=model, arms=arms)
+        return self.control.ReplaceSplit(request, timeout=TIMEOUT)
+
+    def shadow(self, model: str, target: int | str | None) -> control_pb2.Traffic:
+        """Have a version or a label answer copies of requests, or nobody."""
+        found = None if target is None else _target(target)
+        request = control_pb2.ReplaceShadowRequest(model=model, target=found)
+        return self.control.ReplaceShadow(request, timeout=TIMEOUT)
+
+    def traffic(self, model: str) -> control_pb2.Traffic:
+        """The split and the shadow in force."""
+        return self.control.GetTraffic(control_pb2.GetTrafficRequest(model=model), timeout=TIMEOUT)
+
     def statistics(self, model: str = "") -> control_pb2.Statistics:
         """One reading of the counters."""
         return self.control.GetStatistics(control_pb2.GetStatisticsRequest(model=model), timeout=TIMEOUT)
@@ -139,6 +155,12 @@ class Client:
     def in_flight(self, model: str) -> int:
         """Requests of a model that are taken and not answered."""
         return sum(reading.in_flight_requests for reading in self.statistics(model).signatures)
+
+
+def _target(found: int | str) -> control_pb2.Target:
+    if isinstance(found, str):
+        return control_pb2.Target(label=found)
+    return control_pb2.Target(version=found)
 
 
 def model_config(

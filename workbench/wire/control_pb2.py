@@ -24,13 +24,15 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cworkbench/wire/control.proto\x12\x16workbench.wire.control\"\x9b\x04\n\x12\x42\x61tchingParameters\x12\x1b\n\x0emax_batch_size\x18\x01 \x01(\x03H\x00\x88\x01\x01\x12!\n\x14\x62\x61tch_timeout_micros\x18\x02 \x01(\x03H\x01\x88\x01\x01\x12!\n\x14max_enqueued_batches\x18\x03 \x01(\x03H\x02\x88\x01\x01\x12\x1e\n\x11num_batch_threads\x18\x04 \x01(\x03H\x03\x88\x01\x01\x12\x1d\n\x10thread_pool_name\x18\x05 \x01(\tH\x04\x88\x01\x01\x12\x1b\n\x13\x61llowed_batch_sizes\x18\x06 \x03(\x03\x12\'\n\x1apad_variable_length_inputs\x18\x07 \x01(\x08H\x05\x88\x01\x01\x12)\n\x1c\x65nable_large_batch_splitting\x18\x08 \x01(\x08H\x06\x88\x01\x01\x12%\n\x18max_execution_batch_size\x18\t \x01(\x03H\x07\x88\x01\x01\x42\x11\n\x0f_max_batch_sizeB\x17\n\x15_batch_timeout_microsB\x17\n\x15_max_enqueued_batchesB\x14\n\x12_num_batch_threadsB\x13\n\x11_thread_pool_nameB\x1d\n\x1b_pad_variable_length_inputsB\x1f\n\x1d_enable_large_batch_splittingB\x1b\n\x19_max_execution_batch_size\"#\n\x12GetBatchingRequest\x12\r\n\x05model\x18\x01 \x01(\t\"\xd4\x01\n\x16ReplaceBatchingRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12>\n\nparameters\x18\x02 \x01(\x0b\x32*.workbench.wire.control.BatchingParameters\x12 \n\x13\x65xpected_generation\x18\x03 \x01(\x03H\x00\x88\x01\x01\x12\x0f\n\x07\x64isable\x18\x04 \x01(\x08\x12 \n\x18keep_allowed_batch_sizes\x18\x05 \x01(\x08\x42\x16\n\x14_expected_generation\"~\n\x08\x42\x61tching\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0f\n\x07\x65nabled\x18\x02 \x01(\x08\x12>\n\nparameters\x18\x03 \x01(\x0b\x32*.workbench.wire.control.BatchingParameters\x12\x12\n\ngeneration\x18\x04 \x01(\x03\"%\n\x14GetStatisticsRequest\x12\r\n\x05model\x18\x01 \x01(\t\":\n\x16WatchStatisticsRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x11\n\tperiod_ms\x18\x02 \x01(\x03\"8\n\tHistogram\x12\x0e\n\x06limits\x18\x01 \x03(\x01\x12\x0e\n\x06\x63ounts\x18\x02 \x03(\x03\x12\x0b\n\x03sum\x18\x03 \x01(\x01\"\xa6\x05\n\x13SignatureStatistics\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12\x11\n\tsignature\x18\x03 \x01(\t\x12\x12\n\ngeneration\x18\x04 \x01(\x03\x12\x11\n\tsucceeded\x18\x05 \x01(\x03\x12\x0e\n\x06\x66\x61iled\x18\x06 \x01(\x03\x12\x0c\n\x04shed\x18\x07 \x01(\x03\x12\x11\n\tcancelled\x18\x08 \x01(\x03\x12\x17\n\x0fqueued_requests\x18\t \x01(\x03\x12\x18\n\x10\x65nqueued_batches\x18\n \x01(\x03\x12\x1a\n\x12in_flight_requests\x18\x0b \x01(\x03\x12R\n\x0cstage_micros\x18\x0c \x03(\x0b\x32<.workbench.wire.control.SignatureStatistics.StageMicrosEntry\x12\x35\n\nbatch_size\x18\r \x01(\x0b\x32!.workbench.wire.control.Histogram\x12\x0f\n\x07\x62\x61tches\x18\x0e \x01(\x03\x12\x0c\n\x04rows\x18\x0f \x01(\x03\x12\x15\n\rexecuted_rows\x18\x10 \x01(\x03\x12\x12\n\nfill_ratio\x18\x11 \x01(\x01\x12T\n\rclose_reasons\x18\x12 \x03(\x0b\x32=.workbench.wire.control.SignatureStatistics.CloseReasonsEntry\x1aU\n\x10StageMicrosEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x30\n\x05value\x18\x02 \x01(\x0b\x32!.workbench.wire.control.Histogram:\x02\x38\x01\x1a\x33\n\x11\x43loseReasonsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\"\x92\x01\n\nStatistics\x12\x16\n\x0euptime_seconds\x18\x01 \x01(\x01\x12?\n\nsignatures\x18\x02 \x03(\x0b\x32+.workbench.wire.control.SignatureStatistics\x12\x16\n\x0eresident_bytes\x18\x03 \x01(\x03\x12\x13\n\x0b\x63pu_seconds\x18\x04 \x01(\x01\"\x17\n\x15GetModelConfigRequest\"1\n\x12ModelConfiguration\x12\x1b\n\x13model_server_config\x18\x01 \x01(\x0c\"\x16\n\x14GetServerInfoRequest\"(\n\x05Owner\x12\x0b\n\x03pid\x18\x01 \x01(\x03\x12\x12\n\nstart_time\x18\x02 \x01(\x01\"\xa6\x02\n\nServerInfo\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0b\n\x03pid\x18\x02 \x01(\x03\x12\x12\n\nstart_time\x18\x03 \x01(\x01\x12\x0f\n\x07version\x18\x04 \x01(\t\x12\x0e\n\x06\x64\x65vice\x18\x05 \x01(\t\x12\x31\n\x05owner\x18\x06 \x01(\x0b\x32\x1d.workbench.wire.control.OwnerH\x00\x88\x01\x01\x12\x1d\n\x15owner_timeout_seconds\x18\x07 \x01(\x01\x12\x1c\n\x14idle_timeout_seconds\x18\x08 \x01(\x01\x12\x14\n\x0cgrpc_address\x18\t \x01(\t\x12\x13\n\x0bgrpc_socket\x18\n \x01(\t\x12\x14\n\x0crest_address\x18\x0b \x01(\t\x12\r\n\x05state\x18\x0c \x01(\tB\x08\n\x06_owner\"N\n\x0fSetOwnerRequest\x12\x31\n\x05owner\x18\x01 \x01(\x0b\x32\x1d.workbench.wire.control.OwnerH\x00\x88\x01\x01\x42\x08\n\x06_owner\"\'\n\x0c\x44rainRequest\x12\x17\n\x0ftimeout_seconds\x18\x01 \x01(\x01\"\"\n\rDrainResponse\x12\x11\n\tabandoned\x18\x01 \x01(\x03\"&\n\x0bStopRequest\x12\x17\n\x0ftimeout_seconds\x18\x01 \x01(\x01\"\x0e\n\x0cStopResponse2\xe9\x06\n\x07\x43ontrol\x12[\n\x0bGetBatching\x12*.workbench.wire.control.GetBatchingRequest\x1a .workbench.wire.control.Batching\x12\x63\n\x0fReplaceBatching\x12..workbench.wire.control.ReplaceBatchingRequest\x1a .workbench.wire.control.Batching\x12\x61\n\rGetStatistics\x12,.workbench.wire.control.GetStatisticsRequest\x1a\".workbench.wire.control.Statistics\x12g\n\x0fWatchStatistics\x12..workbench.wire.control.WatchStatisticsRequest\x1a\".workbench.wire.control.Statistics0\x01\x12k\n\x0eGetModelConfig\x12-.workbench.wire.control.GetModelConfigRequest\x1a*.workbench.wire.control.ModelConfiguration\x12\x61\n\rGetServerInfo\x12,.workbench.wire.control.GetServerInfoRequest\x1a\".workbench.wire.control.ServerInfo\x12W\n\x08SetOwner\x12\'.workbench.wire.control.SetOwnerRequest\x1a\".workbench.wire.control.ServerInfo\x12T\n\x05\x44rain\x12$.workbench.wire.control.DrainRequest\x1a%.workbench.wire.control.DrainResponse\x12Q\n\x04Stop\x12#.workbench.wire.control.StopRequest\x1a$.workbench.wire.control.StopResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cworkbench/wire/control.proto\x12\x16workbench.wire.control\"\x9b\x04\n\x12\x42\x61tchingParameters\x12\x1b\n\x0emax_batch_size\x18\x01 \x01(\x03H\x00\x88\x01\x01\x12!\n\x14\x62\x61tch_timeout_micros\x18\x02 \x01(\x03H\x01\x88\x01\x01\x12!\n\x14max_enqueued_batches\x18\x03 \x01(\x03H\x02\x88\x01\x01\x12\x1e\n\x11num_batch_threads\x18\x04 \x01(\x03H\x03\x88\x01\x01\x12\x1d\n\x10thread_pool_name\x18\x05 \x01(\tH\x04\x88\x01\x01\x12\x1b\n\x13\x61llowed_batch_sizes\x18\x06 \x03(\x03\x12\'\n\x1apad_variable_length_inputs\x18\x07 \x01(\x08H\x05\x88\x01\x01\x12)\n\x1c\x65nable_large_batch_splitting\x18\x08 \x01(\x08H\x06\x88\x01\x01\x12%\n\x18max_execution_batch_size\x18\t \x01(\x03H\x07\x88\x01\x01\x42\x11\n\x0f_max_batch_sizeB\x17\n\x15_batch_timeout_microsB\x17\n\x15_max_enqueued_batchesB\x14\n\x12_num_batch_threadsB\x13\n\x11_thread_pool_nameB\x1d\n\x1b_pad_variable_length_inputsB\x1f\n\x1d_enable_large_batch_splittingB\x1b\n\x19_max_execution_batch_size\"#\n\x12GetBatchingRequest\x12\r\n\x05model\x18\x01 \x01(\t\"\xd4\x01\n\x16ReplaceBatchingRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12>\n\nparameters\x18\x02 \x01(\x0b\x32*.workbench.wire.control.BatchingParameters\x12 \n\x13\x65xpected_generation\x18\x03 \x01(\x03H\x00\x88\x01\x01\x12\x0f\n\x07\x64isable\x18\x04 \x01(\x08\x12 \n\x18keep_allowed_batch_sizes\x18\x05 \x01(\x08\x42\x16\n\x14_expected_generation\"~\n\x08\x42\x61tching\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0f\n\x07\x65nabled\x18\x02 \x01(\x08\x12>\n\nparameters\x18\x03 \x01(\x0b\x32*.workbench.wire.control.BatchingParameters\x12\x12\n\ngeneration\x18\x04 \x01(\x03\"4\n\x06Target\x12\x11\n\x07version\x18\x01 \x01(\x03H\x00\x12\x0f\n\x05label\x18\x02 \x01(\tH\x00\x42\x06\n\x04kind\"E\n\x03\x41rm\x12.\n\x06target\x18\x01 \x01(\x0b\x32\x1e.workbench.wire.control.Target\x12\x0e\n\x06weight\x18\x02 \x01(\x01\"\"\n\x11GetTrafficRequest\x12\r\n\x05model\x18\x01 \x01(\t\"\x89\x01\n\x13ReplaceSplitRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12)\n\x04\x61rms\x18\x02 \x03(\x0b\x32\x1b.workbench.wire.control.Arm\x12 \n\x13\x65xpected_generation\x18\x03 \x01(\x03H\x00\x88\x01\x01\x42\x16\n\x14_expected_generation\"\x8f\x01\n\x14ReplaceShadowRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12.\n\x06target\x18\x02 \x01(\x0b\x32\x1e.workbench.wire.control.Target\x12 \n\x13\x65xpected_generation\x18\x03 \x01(\x03H\x00\x88\x01\x01\x42\x16\n\x14_expected_generation\"w\n\x08\x41rmState\x12(\n\x03\x61rm\x18\x01 \x01(\x0b\x32\x1b.workbench.wire.control.Arm\x12\x14\n\x07version\x18\x02 \x01(\x03H\x00\x88\x01\x01\x12\r\n\x05share\x18\x03 \x01(\x01\x12\x10\n\x08requests\x18\x04 \x01(\x03\x42\n\n\x08_version\"O\n\nDifference\x12\x0e\n\x06labels\x18\x01 \x01(\x03\x12\x15\n\rdisagreements\x18\x02 \x01(\x03\x12\x1a\n\x12max_abs_difference\x18\x03 \x01(\x01\"\xfa\x01\n\nComparison\x12\x10\n\x08\x63ompared\x18\x01 \x01(\x03\x12\x0e\n\x06\x66\x61iled\x18\x02 \x01(\x03\x12\x0f\n\x07\x64ropped\x18\x03 \x01(\x03\x12\x0f\n\x07seconds\x18\x04 \x01(\x01\x12\x12\n\nlast_error\x18\x05 \x01(\t\x12@\n\x07outputs\x18\x06 \x03(\x0b\x32/.workbench.wire.control.Comparison.OutputsEntry\x1aR\n\x0cOutputsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x31\n\x05value\x18\x02 \x01(\x0b\x32\".workbench.wire.control.Difference:\x02\x38\x01\"\xc4\x01\n\x07Traffic\x12\r\n\x05model\x18\x01 \x01(\t\x12\x12\n\ngeneration\x18\x02 \x01(\x03\x12.\n\x04\x61rms\x18\x03 \x03(\x0b\x32 .workbench.wire.control.ArmState\x12.\n\x06shadow\x18\x04 \x01(\x0b\x32\x1e.workbench.wire.control.Target\x12\x36\n\ncomparison\x18\x05 \x01(\x0b\x32\".workbench.wire.control.Comparison\"%\n\x14GetStatisticsRequest\x12\r\n\x05model\x18\x01 \x01(\t\":\n\x16WatchStatisticsRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x11\n\tperiod_ms\x18\x02 \x01(\x03\"8\n\tHistogram\x12\x0e\n\x06limits\x18\x01 \x03(\x01\x12\x0e\n\x06\x63ounts\x18\x02 \x03(\x03\x12\x0b\n\x03sum\x18\x03 \x01(\x01\"\xa6\x05\n\x13SignatureStatistics\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12\x11\n\tsignature\x18\x03 \x01(\t\x12\x12\n\ngeneration\x18\x04 \x01(\x03\x12\x11\n\tsucceeded\x18\x05 \x01(\x03\x12\x0e\n\x06\x66\x61iled\x18\x06 \x01(\x03\x12\x0c\n\x04shed\x18\x07 \x01(\x03\x12\x11\n\tcancelled\x18\x08 \x01(\x03\x12\x17\n\x0fqueued_requests\x18\t \x01(\x03\x12\x18\n\x10\x65nqueued_batches\x18\n \x01(\x03\x12\x1a\n\x12in_flight_requests\x18\x0b \x01(\x03\x12R\n\x0cstage_micros\x18\x0c \x03(\x0b\x32<.workbench.wire.control.SignatureStatistics.StageMicrosEntry\x12\x35\n\nbatch_size\x18\r \x01(\x0b\x32!.workbench.wire.control.Histogram\x12\x0f\n\x07\x62\x61tches\x18\x0e \x01(\x03\x12\x0c\n\x04rows\x18\x0f \x01(\x03\x12\x15\n\rexecuted_rows\x18\x10 \x01(\x03\x12\x12\n\nfill_ratio\x18\x11 \x01(\x01\x12T\n\rclose_reasons\x18\x12 \x03(\x0b\x32=.workbench.wire.control.SignatureStatistics.CloseReasonsEntry\x1aU\n\x10StageMicrosEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x30\n\x05value\x18\x02 \x01(\x0b\x32!.workbench.wire.control.Histogram:\x02\x38\x01\x1a\x33\n\x11\x43loseReasonsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\"\x92\x01\n\nStatistics\x12\x16\n\x0euptime_seconds\x18\x01 \x01(\x01\x12?\n\nsignatures\x18\x02 \x03(\x0b\x32+.workbench.wire.control.SignatureStatistics\x12\x16\n\x0eresident_bytes\x18\x03 \x01(\x03\x12\x13\n\x0b\x63pu_seconds\x18\x04 \x01(\x01\"\x17\n\x15GetModelConfigRequest\"1\n\x12ModelConfiguration\x12\x1b\n\x13model_server_config\x18\x01 \x01(\x0c\"\x16\n\x14GetServerInfoRequest\"(\n\x05Owner\x12\x0b\n\x03pid\x18\x01 \x01(\x03\x12\x12\n\nstart_time\x18\x02 \x01(\x01\"\xa6\x02\n\nServerInfo\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0b\n\x03pid\x18\x02 \x01(\x03\x12\x12\n\nstart_time\x18\x03 \x01(\x01\x12\x0f\n\x07version\x18\x04 \x01(\t\x12\x0e\n\x06\x64\x65vice\x18\x05 \x01(\t\x12\x31\n\x05owner\x18\x06 \x01(\x0b\x32\x1d.workbench.wire.control.OwnerH\x00\x88\x01\x01\x12\x1d\n\x15owner_timeout_seconds\x18\x07 \x01(\x01\x12\x1c\n\x14idle_timeout_seconds\x18\x08 \x01(\x01\x12\x14\n\x0cgrpc_address\x18\t \x01(\t\x12\x13\n\x0bgrpc_socket\x18\n \x01(\t\x12\x14\n\x0crest_address\x18\x0b \x01(\t\x12\r\n\x05state\x18\x0c \x01(\tB\x08\n\x06_owner\"N\n\x0fSetOwnerRequest\x12\x31\n\x05owner\x18\x01 \x01(\x0b\x32\x1d.workbench.wire.control.OwnerH\x00\x88\x01\x01\x42\x08\n\x06_owner\"\'\n\x0c\x44rainRequest\x12\x17\n\x0ftimeout_seconds\x18\x01 \x01(\x01\"\"\n\rDrainResponse\x12\x11\n\tabandoned\x18\x01 \x01(\x03\"&\n\x0bStopRequest\x12\x17\n\x0ftimeout_seconds\x18\x01 \x01(\x01\"\x0e\n\x0cStopResponse2\x81\t\n\x07\x43ontrol\x12[\n\x0bGetBatching\x12*.workbench.wire.control.GetBatchingRequest\x1a .workbench.wire.control.Batching\x12\x63\n\x0fReplaceBatching\x12..workbench.wire.control.ReplaceBatchingRequest\x1a .workbench.wire.control.Batching\x12X\n\nGetTraffic\x12).workbench.wire.control.GetTrafficRequest\x1a\x1f.workbench.wire.control.Traffic\x12\\\n\x0cReplaceSplit\x12+.workbench.wire.control.ReplaceSplitRequest\x1a\x1f.workbench.wire.control.Traffic\x12^\n\rReplaceShadow\x12,.workbench.wire.control.ReplaceShadowRequest\x1a\x1f.workbench.wire.control.Traffic\x12\x61\n\rGetStatistics\x12,.workbench.wire.control.GetStatisticsRequest\x1a\".workbench.wire.control.Statistics\x12g\n\x0fWatchStatistics\x12..workbench.wire.control.WatchStatisticsRequest\x1a\".workbench.wire.control.Statistics0\x01\x12k\n\x0eGetModelConfig\x12-.workbench.wire.control.GetModelConfigRequest\x1a*.workbench.wire.control.ModelConfiguration\x12\x61\n\rGetServerInfo\x12,.workbench.wire.control.GetServerInfoRequest\x1a\".workbench.wire.control.ServerInfo\x12W\n\x08SetOwner\x12\'.workbench.wire.control.SetOwnerRequest\x1a\".workbench.wire.control.ServerInfo\x12T\n\x05\x44rain\x12$.workbench.wire.control.DrainRequest\x1a%.workbench.wire.control.DrainResponse\x12Q\n\x04Stop\x12#.workbench.wire.control.StopRequest\x1a$.workbench.wire.control.StopResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'workbench.wire.control_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_COMPARISON_OUTPUTSENTRY']._loaded_options = None
+  _globals['_COMPARISON_OUTPUTSENTRY']._serialized_options = b'8\001'
   _globals['_SIGNATURESTATISTICS_STAGEMICROSENTRY']._loaded_options = None
   _globals['_SIGNATURESTATISTICS_STAGEMICROSENTRY']._serialized_options = b'8\001'
   _globals['_SIGNATURESTATISTICS_CLOSEREASONSENTRY']._loaded_options = None
@@ -43,40 +45,60 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REPLACEBATCHINGREQUEST']._serialized_end=848
   _globals['_BATCHING']._serialized_start=850
   _globals['_BATCHING']._serialized_end=976
-  _globals['_GETSTATISTICSREQUEST']._serialized_start=978
-  _globals['_GETSTATISTICSREQUEST']._serialized_end=1015
-  _globals['_WATCHSTATISTICSREQUEST']._serialized_start=1017
-  _globals['_WATCHSTATISTICSREQUEST']._serialized_end=1075
-  _globals['_HISTOGRAM']._serialized_start=1077
-  _globals['_HISTOGRAM']._serialized_end=1133
-  _globals['_SIGNATURESTATISTICS']._serialized_start=1136
-  _globals['_SIGNATURESTATISTICS']._serialized_end=1814
-  _globals['_SIGNATURESTATISTICS_STAGEMICROSENTRY']._serialized_start=1676
-  _globals['_SIGNATURESTATISTICS_STAGEMICROSENTRY']._serialized_end=1761
-  _globals['_SIGNATURESTATISTICS_CLOSEREASONSENTRY']._serialized_start=1763
-  _globals['_SIGNATURESTATISTICS_CLOSEREASONSENTRY']._serialized_end=1814
-  _globals['_STATISTICS']._serialized_start=1817
-  _globals['_STATISTICS']._serialized_end=1963
-  _globals['_GETMODELCONFIGREQUEST']._serialized_start=1965
-  _globals['_GETMODELCONFIGREQUEST']._serialized_end=1988
-  _globals['_MODELCONFIGURATION']._serialized_start=1990
-  _globals['_MODELCONFIGURATION']._serialized_end=2039
-  _globals['_GETSERVERINFOREQUEST']._serialized_start=2041
-  _globals['_GETSERVERINFOREQUEST']._serialized_end=2063
-  _globals['_OWNER']._serialized_start=2065
-  _globals['_OWNER']._serialized_end=2105
-  _globals['_SERVERINFO']._serialized_start=2108
-  _globals['_SERVERINFO']._serialized_end=2402
-  _globals['_SETOWNERREQUEST']._serialized_start=2404
-  _globals['_SETOWNERREQUEST']._serialized_end=2482
-  _globals['_DRAINREQUEST']._serialized_start=2484
-  _globals['_DRAINREQUEST']._serialized_end=2523
-  _globals['_DRAINRESPONSE']._serialized_start=2525
-  _globals['_DRAINRESPONSE']._serialized_end=2559
-  _globals['_STOPREQUEST']._serialized_start=2561
-  _globals['_STOPREQUEST']._serialized_end=2599
-  _globals['_STOPRESPONSE']._serialized_start=2601
-  _globals['_STOPRESPONSE']._serialized_end=2615
-  _globals['_CONTROL']._serialized_start=2618
-  _globals['_CONTROL']._serialized_end=3491
+  _globals['_TARGET']._serialized_start=978
+  _globals['_TARGET']._serialized_end=1030
+  _globals['_ARM']._serialized_start=1032
+  _globals['_ARM']._serialized_end=1101
+  _globals['_GETTRAFFICREQUEST']._serialized_start=1103
+  _globals['_GETTRAFFICREQUEST']._serialized_end=1137
+  _globals['_REPLACESPLITREQUEST']._serialized_start=1140
+  _globals['_REPLACESPLITREQUEST']._serialized_end=1277
+  _globals['_REPLACESHADOWREQUEST']._serialized_start=1280
+  _globals['_REPLACESHADOWREQUEST']._serialized_end=1423
+  _globals['_ARMSTATE']._serialized_start=1425
+  _globals['_ARMSTATE']._serialized_end=1544
+  _globals['_DIFFERENCE']._serialized_start=1546
+  _globals['_DIFFERENCE']._serialized_end=1625
+  _globals['_COMPARISON']._serialized_start=1628
+  _globals['_COMPARISON']._serialized_end=1878
+  _globals['_COMPARISON_OUTPUTSENTRY']._serialized_start=1796
+  _globals['_COMPARISON_OUTPUTSENTRY']._serialized_end=1878
+  _globals['_TRAFFIC']._serialized_start=1881
+  _globals['_TRAFFIC']._serialized_end=2077
+  _globals['_GETSTATISTICSREQUEST']._serialized_start=2079
+  _globals['_GETSTATISTICSREQUEST']._serialized_end=2116
+  _globals['_WATCHSTATISTICSREQUEST']._serialized_start=2118
+  _globals['_WATCHSTATISTICSREQUEST']._serialized_end=2176
+  _globals['_HISTOGRAM']._serialized_start=2178
+  _globals['_HISTOGRAM']._serialized_end=2234
+  _globals['_SIGNATURESTATISTICS']._serialized_start=2237
+  _globals['_SIGNATURESTATISTICS']._serialized_end=2915
+  _globals['_SIGNATURESTATISTICS_STAGEMICROSENTRY']._serialized_start=2777
+  _globals['_SIGNATURESTATISTICS_STAGEMICROSENTRY']._serialized_end=2862
+  _globals['_SIGNATURESTATISTICS_CLOSEREASONSENTRY']._serialized_start=2864
+  _globals['_SIGNATURESTATISTICS_CLOSEREASONSENTRY']._serialized_end=2915
+  _globals['_STATISTICS']._serialized_start=2918
+  _globals['_STATISTICS']._serialized_end=3064
+  _globals['_GETMODELCONFIGREQUEST']._serialized_start=3066
+  _globals['_GETMODELCONFIGREQUEST']._serialized_end=3089
+  _globals['_MODELCONFIGURATION']._serialized_start=3091
+  _globals['_MODELCONFIGURATION']._serialized_end=3140
+  _globals['_GETSERVERINFOREQUEST']._serialized_start=3142
+  _globals['_GETSERVERINFOREQUEST']._serialized_end=3164
+  _globals['_OWNER']._serialized_start=3166
+  _globals['_OWNER']._serialized_end=3206
+  _globals['_SERVERINFO']._serialized_start=3209
+  _globals['_SERVERINFO']._serialized_end=3503
+  _globals['_SETOWNERREQUEST']._serialized_start=3505
+  _globals['_SETOWNERREQUEST']._serialized_end=3583
+  _globals['_DRAINREQUEST']._serialized_start=3585
+  _globals['_DRAINREQUEST']._serialized_end=3624
+  _globals['_DRAINRESPONSE']._serialized_start=3626
+  _globals['_DRAINRESPONSE']._serialized_end=3660
+  _globals['_STOPREQUEST']._serialized_start=3662
+  _globals['_STOPREQUEST']._serialized_end=3700
+  _globals['_STOPRESPONSE']._serialized_start=3702
+  _globals['_STOPRESPONSE']._serialized_end=3716
+  _globals['_CONTROL']._serialized_start=3719
+  _globals['_CONTROL']._serialized_end=4872
 # @@protoc_insertion_point(module_scope)

@@ -25,6 +25,7 @@ from kernel_server.handlers.model_spec import ModelSpec
 from kernel_server.handlers.models import Models
 from kernel_server.handlers.predict import MOST_FILTERS, PredictHandler
 from kernel_server.monitoring.timing import TimingRecord
+from kernel_server.traffic.mirror import Mirror
 
 OUTPUTS = "abcdef"
 CLASSIFIERS = "uvwxyz"
@@ -68,8 +69,9 @@ class Lab:
         models = Models(manager)
         self.servable = servable
         self.scheduler = scheduler
-        self.predictions = PredictHandler(models, scheduler)
-        self.inferences = ExampleHandler(models, scheduler)
+        mirror = Mirror(manager, models.traffic)
+        self.predictions = PredictHandler(models, scheduler, mirror)
+        self.inferences = ExampleHandler(models, scheduler, mirror)
 
     @property
     def queues(self) -> int:

@@ -32,6 +32,7 @@ from kernel_server.monitoring.totals import Totals
 from kernel_server.rest.server import RestServer
 from kernel_server.servables.platforms import Platforms
 from kernel_server.settings import Settings
+from kernel_server.traffic.mirror import Mirror
 
 
 def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
@@ -46,9 +47,10 @@ async def serving() -> AsyncIterator[Serving]:
     totals = Totals(manager.monitor.knows)
     scheduler = BatchScheduler(BatchingParameters(max_batch_size=1000, num_batch_threads=2), totals=totals)
     models, statistics = Models(manager), StatisticsHandler(scheduler)
+    mirror = Mirror(manager, models.traffic)
     handlers = Handlers(
-        predict=PredictHandler(models, scheduler),
-        examples=ExampleHandler(models, scheduler),
+        predict=PredictHandler(models, scheduler, mirror),
+        examples=ExampleHandler(models, scheduler, mirror),
         metadata=MetadataHandler(models),
         status=StatusHandler(manager.monitor),
         reload=ReloadHandler(manager, models, Platforms(Settings()), 1.0),
@@ -69,6 +71,7 @@ async def serving() -> AsyncIterator[Serving]:
     stuck.set()
     await scheduler.drain(10)
     scheduler.stop()
+    assert mirror.stop(10)
     await asyncio.to_thread(manager.stop, 10)
 
 
