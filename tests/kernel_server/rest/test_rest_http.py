@@ -80,7 +80,7 @@ class TestPaths:
         assert (await client.get("/readyz")).status_code == 200
         assert (await client.get("/readyz")).status_code == 503
 
-    @pytest.mark.parametrize("path", ["/", "/v1", "/v2/models/half:predict", "/favicon.ico"])
+    @pytest.mark.parametrize("path", ["/", "/v1", "/v3/models/half", "/favicon.ico"])
     async def test_elsewhere_there_is_nothing(self, client: httpx.AsyncClient, path: str) -> None:
         reply = await client.get(path)
         assert reply.status_code == 404
