@@ -16,9 +16,10 @@ import uvloop
 
 from kernel_server.batching.parameters import BatchingParameters
 from kernel_server.batching.scheduler import BatchScheduler
-from kernel_server.config.batching import read_batching_parameters
+from kernel_server.config.batching import batching_parameters, read_batching_parameters
 from kernel_server.config.model_server import ModelServerConfig
 from kernel_server.config.monitoring import read_prometheus_path
+from kernel_server.config.platform import read_session_bundle, with_platform_config
 from kernel_server.core.loader import LoaderFactory
 from kernel_server.core.manager import Manager
 from kernel_server.core.servable import ServableId
@@ -89,7 +90,7 @@ class App:
     """Every part of one server, built in the order of their dependence; belongs to one event loop."""
 
     def __init__(self, settings: Settings) -> None:
-        self.settings = settings
+        self.settings = settings = with_platform_config(settings)
         self._token_file = TokenFile(settings.token_file) if settings.token_file else None
         self._tokens = self._token_file.tokens if self._token_file else None
         self._manager = Manager(
@@ -282,7 +283,11 @@ class App:
 
 
 def _batching_parameters(settings: Settings) -> BatchingParameters:
-    if settings.batching_parameters_file is not None:
+    if (platforms := settings.platform_config_file) is not None:
+        bundle = read_session_bundle(platforms)
+        if bundle.HasField("batching_parameters"):
+            return batching_parameters(bundle.batching_parameters, platforms)
+    elif settings.batching_parameters_file is not None:
         return read_batching_parameters(settings.batching_parameters_file)
     return BatchingParameters(thread_pool_name=DEFAULT_POOL_NAME)
 

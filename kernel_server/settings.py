@@ -7,13 +7,13 @@ Names, defaults and meanings are those of ``tensorflow_model_server``, except fo
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import partial
 from pathlib import Path
 from typing import Literal
 
 from kernel_server.config.channel_arguments import most_received_bytes, without_effect
-from kernel_server.errors import InvalidArgument, Unimplemented
+from kernel_server.errors import InvalidArgument
 
 Port = int | Literal["auto"]
 """A TCP port, 0 for none, or ``auto``: the operating system chooses and the server reports which."""
@@ -21,6 +21,17 @@ Port = int | Literal["auto"]
 Lifetime = Literal["kernel", "session", "detached"]
 """Whose end is to end the server; a detached one only ends when stopped."""
 
+_IN_PLATFORM_CONFIG = frozenset(
+    (
+        "batching_parameters_file",
+        "enable_batching",
+        "enable_model_warmup",
+        "enable_per_model_batching_parameters",
+        "num_request_iterations_for_warmup",
+        "saved_model_tags",
+        "tensorflow_session_config_file",
+    )
+)
 _DEVICE = re.compile(r"auto|cpu|gpu(:\d+)?")
 _MAX_PORT = 65535
 
@@ -82,7 +93,9 @@ class Settings:
     allow_version_labels_for_unavailable_models: bool = field(
         default=False, metadata=_models("let a new label name a version that is not available yet")
     )
-    platform_config_file: Path | None = field(default=None, metadata=_models("not read yet: refused"))
+    platform_config_file: Path | None = field(
+        default=None, metadata=_models("text PlatformConfigMap; replaces the flags of batching and warm-up")
+    )
 
     file_system_poll_wait_seconds: int = field(
         default=1, metadata=_loading("seconds between looks for new versions; 0: one look, negative: none")
@@ -188,8 +201,7 @@ class Settings:
     def validate(self) -> None:
         """Raise :class:`~kernel_server.errors.InvalidArgument` for settings no server can start with.
 
-        Files are not read here. The first messages are those of ``tensorflow_model_server``. A platform
-        configuration raises :class:`~kernel_server.errors.Unimplemented`.
+        Files are not read here. The first messages are those of ``tensorflow_model_server``.
         """
         for broken, message in self._contradictions():
             if broken:
@@ -197,12 +209,6 @@ class Settings:
         for flag in ("port", "rest_api_port"):
             self._check_port(flag)
         most_received_bytes(self.grpc_channel_arguments)
-        if self.platform_config_file is not None:
-            raise Unimplemented(
-                "platform_config_file is not read by this server; give its session_config in "
-                "tensorflow_session_config_file, its batching_parameters in batching_parameters_file with "
-                "enable_batching, and the rest as flags."
-            )
 
     def idle_flags(self) -> list[str]:
         """What is set and, as the other settings are, changes nothing: one line each."""
@@ -214,7 +220,13 @@ class Settings:
             lines.append("monitoring_config_file has no effect without rest_api_port, which has the metrics")
         if self.rest_api_ssl and not self.rest_api_port:
             lines.append("rest_api_ssl has no effect without rest_api_port")
-        if self.enable_per_model_batching_parameters and not self.enable_batching:
+        if self.platform_config_file is not None:
+            lines += [
+                f"{flag.name} has no effect with platform_config_file, which says it"
+                for flag in fields(self)
+                if flag.name in _IN_PLATFORM_CONFIG and getattr(self, flag.name) != flag.default
+            ]
+        elif self.enable_per_model_batching_parameters and not self.enable_batching:
             lines.append("enable_per_model_batching_parameters has no effect without enable_batching")
         return lines
 

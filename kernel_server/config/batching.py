@@ -20,9 +20,13 @@ def read_batching_parameters(path: Path) -> BatchingParameters:
     Raises :class:`~kernel_server.config.text_format.InvalidTextProto`, or ``InvalidArgument`` for values
     that break a rule.
     """
-    values = _present_values(read_text_proto(path, BatchingProto))
+    return batching_parameters(read_text_proto(path, BatchingProto), path)
+
+
+def batching_parameters(proto: BatchingProto, path: Path) -> BatchingParameters:
+    """The parameters that a message from ``path`` sets. Raises ``InvalidArgument`` as above."""
     try:
-        return BatchingParameters(**values)
+        return BatchingParameters(**_present_values(proto))
     except InvalidArgument as error:
         raise InvalidArgument(f"{error.message} (in '{path}')") from error
 

@@ -8,6 +8,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf import config_pb2
 
 from kernel_server.batching.parameters import usable_cpus
+from kernel_server.config.platform import read_session_bundle
 from kernel_server.config.text_format import read_text_proto
 from kernel_server.errors import InvalidArgument
 from kernel_server.settings import Settings
@@ -47,12 +48,12 @@ def resolve_device(wanted: str) -> str:
 def session_config(settings: Settings) -> config_pb2.ConfigProto:
     """How sessions use the machine: the device, its memory, and threads for the CPUs we may use.
 
-    Flags come before ``tensorflow_session_config_file``, and that before what suits the machine. GPU memory
+    Flags come before ``platform_config_file`` or else ``tensorflow_session_config_file``, and these before
+    what suits the machine. GPU memory
     grows on demand unless ``per_process_gpu_memory_fraction`` fixes a share of it. Operations without a
     kernel for their device always move to one that has it. Raises ``InvalidTextProto`` for a bad file.
     """
-    file = settings.tensorflow_session_config_file
-    config = config_pb2.ConfigProto() if file is None else read_text_proto(file, config_pb2.ConfigProto)
+    config = _configured_session(settings)
     config.allow_soft_placement = True
     _set_threads(config, settings)
     device = resolve_device(settings.device)
@@ -65,6 +66,13 @@ def session_config(settings: Settings) -> config_pb2.ConfigProto:
     options.per_process_gpu_memory_fraction = fraction
     options.allow_growth = options.allow_growth or fraction == 0
     return config
+
+
+def _configured_session(settings: Settings) -> config_pb2.ConfigProto:
+    if settings.platform_config_file is not None:
+        return read_session_bundle(settings.platform_config_file).session_config
+    file = settings.tensorflow_session_config_file
+    return config_pb2.ConfigProto() if file is None else read_text_proto(file, config_pb2.ConfigProto)
 
 
 def _set_threads(config: config_pb2.ConfigProto, settings: Settings) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from kernel_server.cli import WITHOUT_EFFECT, main, parse
 from kernel_server.config.channel_arguments import BadChannelArguments
-from kernel_server.errors import InvalidArgument, Unimplemented
+from kernel_server.errors import InvalidArgument
 from kernel_server.settings import Settings
 
 SERVABLE = ["--model_base_path=/models/m"]
@@ -203,11 +203,6 @@ def test_channel_arguments_that_do_not_read(text: str, problem: str) -> None:
     with pytest.raises(BadChannelArguments) as caught:
         Settings(model_base_path="/m", grpc_channel_arguments=text).validate()
     assert caught.value.message == f"--grpc_channel_arguments={text}: {problem}"
-
-
-def test_a_platform_configuration_is_refused_and_not_passed_over() -> None:
-    with pytest.raises(Unimplemented, match="tensorflow_session_config_file, its batching_parameters in"):
-        Settings(model_base_path="/m", platform_config_file=Path("p")).validate()
 
 
 @pytest.mark.parametrize("device", ["auto", "cpu", "gpu", "gpu:3"])
