@@ -117,6 +117,12 @@ class Settings:
         default="",
         metadata=_loading("types that scikit-learn models may hold beyond what skops trusts, a,b (ours)"),
     )
+    prefer_tflite_model: bool = field(
+        default=False, metadata=_loading("load model.tflite of a folder that holds saved_model.pb, too")
+    )
+    num_tflite_pools: int = field(
+        default=0, metadata=_loading("interpreters of each TFLite model; 0: as many as processors")
+    )
     enable_model_warmup: bool = field(
         default=True, metadata=_loading("replay a version's recorded requests before it serves")
     )

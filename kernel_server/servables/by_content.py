@@ -1,6 +1,7 @@
 """Platform ``tensorflow``: a SavedModel, or else what the files in the version folder say.
 
-A folder with ``saved_model.pb`` is a SavedModel, whatever else it holds. In one without, the first file of
+A folder with ``saved_model.pb`` is a SavedModel, whatever else it holds; except that, with
+``--prefer_tflite_model``, one with ``model.tflite`` is a TFLite model. In one without, the first file of
 :data:`PLATFORMS` that is there tells the platform. Each can also be named as ``model_platform``; platform
 ``python`` must be: see :mod:`.python`.
 """
@@ -15,10 +16,12 @@ from kernel_server.servables import saved_model
 from kernel_server.servables.platforms import Platforms
 from kernel_server.settings import Settings
 
+TFLITE = {"model.tflite": "tflite"}
 PLATFORMS = {
     "chain.json": "chain",
     "model.onnx": "onnx",
     "model.skops": "sklearn",
+    **TFLITE,
     "embeddings.npy": "embeddings",
     "hashmap.csv": "hashmap",
     "vocabulary.txt": "vocabulary",
@@ -31,7 +34,7 @@ def platform(settings: Settings) -> LoaderFactory:
     saved_models, others = saved_model.platform(settings), Platforms(settings)
 
     def choose(servable: ServableId, folder: Path) -> Loader:
-        kind = _kind(folder)
+        kind = _kind(folder, settings.prefer_tflite_model)
         factory = others.require(servable.name, kind) if kind else saved_models
         return factory(servable, folder)
 
@@ -55,7 +58,8 @@ class LoaderByContent(Loader):
         return self._choose(self._id, self._folder).load()
 
 
-def _kind(folder: Path) -> str | None:
+def _kind(folder: Path, prefer_tflite: bool) -> str | None:
     """The platform of what is no SavedModel; ``None`` for SavedModels and for folders without any model."""
-    kinds: dict[str, str | None] = dict.fromkeys(saved_model.SAVED_MODEL_FILES) | PLATFORMS
+    preferred = TFLITE if prefer_tflite else {}
+    kinds: dict[str, str | None] = {**preferred, **dict.fromkeys(saved_model.SAVED_MODEL_FILES), **PLATFORMS}
     return next((kind for name, kind in kinds.items() if (folder / name).is_file()), None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -108,6 +109,29 @@ def chain(path: Path) -> None:
     (path / "chain.json").write_text('{"steps": ["count", "look_up"]}')
 
 
+def tflite_model(path: Path) -> None:
+    """``y`` is the sum of two columns; signature ``texts`` answers its strings."""
+    import tensorflow as tf
+
+    @tf.function(input_signature=[tf.TensorSpec([None, 2], tf.float32, "x")])
+    def add(x: Any) -> dict[str, Any]:
+        return {"y": tf.reduce_sum(x, 1)}
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "text")])
+    def echo(text: Any) -> dict[str, Any]:
+        return {"word": tf.identity(text)}
+
+    model = tf.Module()
+    model.add, model.echo = add, echo
+    signatures = {"serving_default": add, "texts": echo}
+    tf.saved_model.save(model, str(path / "source"), signatures=signatures)
+    converter = tf.lite.TFLiteConverter.from_saved_model(
+        str(path / "source"), signature_keys=list(signatures)
+    )
+    (path / "model.tflite").write_bytes(converter.convert())
+    shutil.rmtree(path / "source")
+
+
 KINDS = {
     "python": Kind("python", python_file, {"x": [1.0, 2.0]}, {"y": [2.0, 3.0]}),
     "sklearn": Kind("tensorflow", sklearn_model, {"inputs": [[0.0, 0.0], [3.0, 2.0]]}, {"outputs": [0, 1]}),
@@ -117,6 +141,7 @@ KINDS = {
         {"x": [[1.0, 2.0], [3.0, 4.0]], "text": ["é", "b"]},
         {"y": [[3.0], [7.0]], "word": ["é", "b"]},
     ),
+    "tflite": Kind("tensorflow", tflite_model, {"x": [[1.0, 2.0], [3.0, 4.0]]}, {"y": [3.0, 7.0]}),
     "hashmap": Kind(
         "tensorflow",
         hashmap,
