@@ -65,6 +65,10 @@ class Settings:
     grpc_channel_arguments: str = field(
         default="", metadata=_network("key=value,key=value; of these grpc.max_receive_message_length counts")
     )
+    grpc_front_ends: int = field(
+        default=0,
+        metadata=_network("processes that speak HTTP/2 on the gRPC port for this one; 0: itself (ours)"),
+    )
     ssl_config_file: Path | None = field(default=None, metadata=_network("text SSLConfig: TLS for gRPC"))
     use_alts_credentials: bool = field(default=False, metadata=_network("has no effect; ALTS is not offered"))
     rest_api_port: Port = field(
@@ -99,6 +103,13 @@ class Settings:
 
     file_system_poll_wait_seconds: int = field(
         default=1, metadata=_loading("seconds between looks for new versions; 0: one look, negative: none")
+    )
+    source: str = field(
+        default="file_system", metadata=_loading("where versions come from: an entry point's name (ours)")
+    )
+    version_policy: str = field(
+        default="availability_preserving",
+        metadata=_loading("how versions are swapped: resource_preserving or an entry point's name (ours)"),
     )
     num_load_threads: int = field(
         default=0, metadata=_loading("versions that load at once; 0: one after the other")
@@ -254,6 +265,10 @@ class Settings:
             (
                 self.rest_api_ssl and self.ssl_config_file is None,
                 "rest_api_ssl needs ssl_config_file, which holds the key and the certificate.",
+            ),
+            (
+                self.grpc_front_ends < 0,
+                f"grpc_front_ends must not be negative; was {self.grpc_front_ends}",
             ),
             (
                 not self.model_base_path and self.model_config_file is None,

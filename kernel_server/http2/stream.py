@@ -32,6 +32,19 @@ class Owner(Protocol):
         """The stream has ended."""
 
 
+class Answering(Protocol):
+    """What an exchange answers through; may be called from the loop at any time."""
+
+    def answer(self, head: bytes, body: bytes, trailers: bytes) -> None:
+        """Answer a complete request with headers, a body and trailers: the way of nearly every call."""
+
+    def write(self, head: bytes, body: bytes) -> None:
+        """Send a header block, which may be empty, and then ``body`` as far as the client takes it."""
+
+    def finish(self, trailers: bytes) -> None:
+        """Send the trailing header block after everything else, and end the stream."""
+
+
 class Exchange(Protocol):
     """What happens on one stream; made for every request, told what arrives."""
 
@@ -46,7 +59,7 @@ class Exchange(Protocol):
 
 
 class Stream:
-    """The answering side of one request; ``write`` and ``finish`` may be called from the loop at any time.
+    """The answering side of one request; see :class:`Answering`.
 
     ``complete`` says that the request is, ``unread`` how many bytes it has while it is not, and
     ``received`` how many the client has not been allowed anew.
@@ -80,7 +93,7 @@ class Stream:
         self.received = self.unread = 0
 
     def answer(self, head: bytes, body: bytes, trailers: bytes) -> None:
-        """Answer a complete request with headers, a body and trailers: the way of nearly every call."""
+        """See :meth:`Answering.answer`."""
         out, number, size = self._out, self.number, len(body)
         if size > out.max_frame or size > out.window or size > out.initial_window + self._widened:
             self.write(head, body)
@@ -102,10 +115,7 @@ class Stream:
         self._owner.forget(self)
 
     def write(self, head: bytes, body: bytes) -> None:
-        """Send a header block, which may be empty, and then ``body`` as far as the client takes it.
-
-        A client that takes none of a series ends the stream by that.
-        """
+        """See :meth:`Answering.write`. A client that takes none of a series ends the stream by that."""
         out, left = self._out, len(self._waiting) - self._sent
         if left and (left > _MOST_WAITING or out.unsent > MOST_UNSENT):
             self.reset(ErrorCode.ENHANCE_YOUR_CALM)
@@ -118,7 +128,7 @@ class Stream:
         self.flush()
 
     def finish(self, trailers: bytes) -> None:
-        """Send the trailing header block after everything else, and end the stream."""
+        """See :meth:`Answering.finish`."""
         self._ending = frame(HEADERS, END_HEADERS | END_STREAM, self.number, trailers)
         self.flush()
 

@@ -40,6 +40,17 @@ async def listen_tcp(connect: Factory, host: str, port: int, tls: ssl.SSLContext
         raise listening_failed("port", host_port(host, port), error) from error
 
 
+def bind_tcp(host: str, port: int) -> socket.socket:
+    """A bound socket, as :func:`listen_tcp` would listen on, for other processes to accept from."""
+    try:
+        family, _, _, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        return socket.create_server(address[:2], family=family, backlog=_BACKLOG)
+    except OSError as error:
+        raise listening_failed("port", host_port(host, port), error) from error
+
+
 async def listen_unix(connect: Factory, path: Path, tls: ssl.SSLContext | None) -> asyncio.Server:
     """Listen on a Unix socket with an absolute path.
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from kernel_server.errors import Cancelled, DeadlineExceeded, Internal, ServingError
 from kernel_server.http2.headers import Headers
-from kernel_server.http2.stream import Stream
+from kernel_server.http2.stream import Answering
 from kernel_server.rpc.framing import (
     HEAD,
     OK,
@@ -61,7 +61,7 @@ class Call:
 
     def __init__(
         self,
-        stream: Stream,
+        stream: Answering,
         headers: Headers,
         begin: Callable[[Call, bytes], None],
         loop: asyncio.AbstractEventLoop,
@@ -204,6 +204,6 @@ class Conversation(Call):
         self.close()
 
 
-def refuse(stream: Stream, error: ServingError) -> None:
+def refuse(stream: Answering, error: ServingError) -> None:
     """Answer a call with the status and message of ``error`` before its request is read."""
     stream.finish(trailers(error, with_head=True))

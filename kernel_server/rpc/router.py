@@ -7,7 +7,7 @@ from collections.abc import Collection
 
 from kernel_server.errors import ServingError, Unimplemented
 from kernel_server.http2.headers import Headers, write_headers
-from kernel_server.http2.stream import Exchange, Stream
+from kernel_server.http2.stream import Answering, Exchange
 from kernel_server.rpc.call import Call, Conversation, refuse
 from kernel_server.rpc.methods import Begin, Methods
 from kernel_server.security.scopes import needed
@@ -38,7 +38,7 @@ class Router:
         self._most_bytes = most_bytes
         self._loop = asyncio.get_running_loop()
 
-    def accept(self, stream: Stream, headers: Headers) -> Exchange:
+    def accept(self, stream: Answering, headers: Headers) -> Exchange:
         """The call that a new stream carries; one that cannot be served fails before its request is read."""
         if not headers.get(b"content-type", b"").startswith(b"application/grpc"):
             stream.finish(_UNSUPPORTED_MEDIA_TYPE)

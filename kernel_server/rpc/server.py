@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from pathlib import Path
 from tensorflow_serving.apis import model_service_pb2, prediction_service_pb2  # noqa: F401
 
 from kernel_server.config.channel_arguments import most_received_bytes
+from kernel_server.front_ends.pool import FrontEndPool
 from kernel_server.handlers import Handlers
 from kernel_server.http2.connection import Connection
 from kernel_server.listening import host_port
@@ -23,7 +25,7 @@ from kernel_server.rpc import (
     prediction_service,
     reflection_service,
 )
-from kernel_server.rpc.addresses import listen_tcp, listen_unix
+from kernel_server.rpc.addresses import bind_tcp, listen_tcp, listen_unix
 from kernel_server.rpc.router import Router
 from kernel_server.security.tokens import Tokens
 from kernel_server.settings import Settings
@@ -63,8 +65,12 @@ class GrpcServer:
             conversations=reflection,
             most_bytes=most_received_bytes(settings.grpc_channel_arguments),
         )
+        self._front_ends = FrontEndPool(
+            self._router.accept, settings.grpc_front_ends, settings.ssl_config_file
+        )
         self._connections: set[Connection] = set()
         self._listeners: list[asyncio.Server] = []
+        self._bound: socket.socket | None = None
         self._socket: Path | None = None
 
     async def start(
@@ -76,19 +82,29 @@ class GrpcServer:
         """
         address = path = None
         if port is not None:
-            listener = await listen_tcp(self._connect, self._host, port, tls)
-            self._listeners.append(listener)
-            address = host_port(self._host, listener.sockets[0].getsockname()[1])
+            address = host_port(self._host, await self._serve_tcp(port, tls))
         if socket_path is not None:
             path = socket_path.absolute()
             self._listeners.append(await listen_unix(self._connect, path, tls))
             self._socket = path
         return address, path
 
+    async def _serve_tcp(self, port: int, tls: ssl.SSLContext | None) -> int:
+        if self._front_ends.count:
+            self._bound = bind_tcp(self._host, port)
+            await self._front_ends.start(self._bound)
+            return int(self._bound.getsockname()[1])
+        listener = await listen_tcp(self._connect, self._host, port, tls)
+        self._listeners.append(listener)
+        return int(listener.sockets[0].getsockname()[1])
+
     async def stop(self, grace_seconds: float) -> None:
         """Close the addresses; calls in progress get ``grace_seconds`` to end."""
         for listener in self._listeners:
             listener.close()
+        if self._bound is not None:
+            self._bound.close()
+        front_ends = asyncio.create_task(self._front_ends.stop(grace_seconds))
         if self._socket is not None:
             self._socket.unlink(missing_ok=True)
         for connection in list(self._connections):
@@ -98,6 +114,7 @@ class GrpcServer:
             await asyncio.wait(left, timeout=grace_seconds)
         for connection in list(self._connections):
             connection.abort()
+        await front_ends
 
     def _connect(self) -> Connection:
         return Connection(self._router.accept, self._connections)

@@ -181,6 +181,10 @@ def test_refused_start_is_told_on_standard_output(
             ),
             "leave at least one of the three at 0",
         ),
+        (
+            Settings(model_base_path="/m", grpc_front_ends=-1),
+            "grpc_front_ends must not be negative; was -1",
+        ),
         (Settings(model_base_path="/m", rest_api_ssl=True), "rest_api_ssl needs ssl_config_file"),
     ],
 )

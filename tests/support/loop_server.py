@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 import threading
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,8 +15,10 @@ import uvloop
 from google.protobuf.wrappers_pb2 import BytesValue, Int64Value
 
 from kernel_server.errors import NotFound
+from kernel_server.front_ends.front_end import FrontEnd
+from kernel_server.front_ends.remote_calls import RemoteCalls
 from kernel_server.http2.connection import Connection
-from kernel_server.rpc.addresses import listen_tcp, listen_unix
+from kernel_server.rpc.addresses import bind_tcp, listen_tcp, listen_unix
 from kernel_server.rpc.call import Call
 from kernel_server.rpc.methods import Begin, conversation, streaming
 from kernel_server.rpc.router import Router
@@ -42,16 +46,19 @@ class LoopServer:
         most_bytes: int = 2**31 - 1,
         tls: ssl.SSLContext | None = None,
         socket_path: Path | None = None,
+        front_end: bool = False,
     ) -> None:
         self.connections: set[Connection] = set()
+        self.address: tuple[str, int]
         self.crashes: list[str] = []
         self._make_router = lambda: Router(methods, None, conversations=conversations, most_bytes=most_bytes)
         self._tls = tls
         self._socket_path = socket_path
-        self._listening = threading.Event()
+        self._front_end = front_end
+        self._started = threading.Event()
         self._thread = threading.Thread(target=uvloop.run, args=(self._serve(),))
         self._thread.start()
-        assert self._listening.wait(PATIENCE)
+        assert self._started.wait(PATIENCE)
 
     @property
     def target(self) -> str:
@@ -82,25 +89,42 @@ class LoopServer:
         self._loop.set_exception_handler(lambda loop, context: self.crashes.append(repr(context)))
         self._ending = asyncio.Event()
         router = self._make_router()
-
-        def connect() -> Connection:
-            return Connection(router.accept, self.connections)
-
-        listeners = [await listen_tcp(connect, "127.0.0.1", 0, self._tls)]
-        self.address: tuple[str, int] = listeners[0].sockets[0].getsockname()
-        if self._socket_path is not None:
-            listeners.append(await listen_unix(connect, self._socket_path, self._tls))
-        self._listening.set()
-        await self._ending.wait()
-        for listener in listeners:
-            listener.close()
-        if self._socket_path is not None:
-            self._socket_path.unlink()
+        async with self._relaying(router) if self._front_end else self._listening_to(router):
+            self._started.set()
+            await self._ending.wait()
         lost = [connection.closed for connection in self.connections]
         for connection in list(self.connections):
             connection.abort()
         if lost:
             await asyncio.wait(lost, timeout=PATIENCE)
+
+    @asynccontextmanager
+    async def _listening_to(self, router: Router) -> AsyncIterator[None]:
+        def connect() -> Connection:
+            return Connection(router.accept, self.connections)
+
+        listeners = [await listen_tcp(connect, "127.0.0.1", 0, self._tls)]
+        self.address = listeners[0].sockets[0].getsockname()
+        if self._socket_path is not None:
+            listeners.append(await listen_unix(connect, self._socket_path, self._tls))
+        yield
+        for listener in listeners:
+            listener.close()
+        if self._socket_path is not None:
+            self._socket_path.unlink()
+
+    @asynccontextmanager
+    async def _relaying(self, router: Router) -> AsyncIterator[None]:
+        """A front end of its own takes the connections."""
+        front_end, link = FrontEnd(), RemoteCalls(router.accept).link
+        self.connections = front_end.connections
+        bound, (ours, theirs) = bind_tcp("127.0.0.1", 0), socket.socketpair()
+        self.address = bound.getsockname()
+        await asyncio.get_running_loop().create_unix_connection(lambda: link, sock=ours)
+        relaying = asyncio.create_task(front_end.serve(theirs, bound, self._tls))
+        yield
+        link.close()
+        await asyncio.wait_for(relaying, PATIENCE)
 
 
 class Small:

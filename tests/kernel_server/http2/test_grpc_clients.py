@@ -31,6 +31,14 @@ def count(channel: grpc.Channel, numbers: int) -> list[int]:
     ]
 
 
+@pytest.fixture(scope="module", params=[False, True], ids=["", "behind a front end"])
+def server(methods: Small, request: pytest.FixtureRequest) -> Iterator[LoopServer]:
+    """Serves the methods directly, and through the relay of a front end."""
+    running = LoopServer(methods.methods(), conversations=[TALK], front_end=request.param)
+    yield running
+    running.close()
+
+
 class TestMessages:
     @pytest.mark.parametrize("size", [0, 1, 3000, 16_379, 16_380, 65_531, 20 * MEGABYTE])
     def test_both_ways(self, channel: grpc.Channel, size: int) -> None:
@@ -228,7 +236,10 @@ def any_channel(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[grpc
     if "tls" in request.param:
         authority = make_authority(tmp_path)
         (tmp_path / "ssl.txt").write_text(authority.ssl_config(client_verify=False))
-        tls, connect = server_context(tmp_path / "ssl.txt"), _encrypted(authority.certificate.read_bytes())
+        tls, connect = (
+            server_context(tmp_path / "ssl.txt", "h2"),
+            _encrypted(authority.certificate.read_bytes()),
+        )
     own = LoopServer(Small().methods(), conversations=[TALK], tls=tls, socket_path=path)
     try:
         with connect(f"unix:{path}" if path else own.target) as channel:
