@@ -41,6 +41,7 @@ from kernel_server.lifetime import Lifetime, ProcessId
 from kernel_server.listening import host_port
 from kernel_server.monitoring.loads import Loads
 from kernel_server.monitoring.totals import Totals
+from kernel_server.plug_ins import POLICIES, SOURCES, plug_in
 from kernel_server.process import Addresses, ServerProcess
 from kernel_server.request_logging.request_logs import RequestLogs
 from kernel_server.rest.server import RestServer
@@ -53,6 +54,7 @@ from kernel_server.servables.platforms import Platforms
 from kernel_server.servables.tensorflow_device import resolve_device
 from kernel_server.servables.warmup import with_warm_up
 from kernel_server.settings import Port, Settings
+from kernel_server.sources.source import MakeSource
 from kernel_server.traffic.mirror import Mirror
 
 DEFAULT_POOL_NAME = "model_server_batch_threads"
@@ -94,6 +96,7 @@ class App:
         self._token_file = TokenFile(settings.token_file) if settings.token_file else None
         self._tokens = self._token_file.tokens if self._token_file else None
         self._manager = Manager(
+            policy=plug_in(POLICIES, "version_policy", settings.version_policy)(),
             num_load_threads=settings.num_load_threads,
             num_unload_threads=settings.num_unload_threads,
             max_num_load_retries=settings.max_num_load_retries,
@@ -176,11 +179,12 @@ class App:
         }
         shared = self._models, self._scheduler, self._mirror
         statistics = StatisticsHandler(self._scheduler)
+        make_source: MakeSource = plug_in(SOURCES, "source", settings.source)
         reload = ReloadHandler(
             self._manager,
             self._models,
             Platforms(settings, self._equip),
-            settings.file_system_poll_wait_seconds,
+            lambda emit: make_source(emit, settings),
             allow_labels_for_unavailable=settings.allow_version_labels_for_unavailable_models,
             request_logs=self._request_logs,
         )

@@ -43,6 +43,9 @@ class Configuration:
     device: str
     tcp: bool
     rest: bool
+    platform: str = "tensorflow"
+    """``model_platform`` of all models."""
+
     flags: Mapping[str, str] = field(default_factory=dict)
     """Further flags of ``kernel-server``, which win over the others."""
 
@@ -103,7 +106,7 @@ class Configuration:
     def save(self, folder: ServerFolder) -> None:
         """Write it, and the files that the server reads, into ``folder``."""
         write_private(folder.configuration, self.to_json())
-        write_private(folder.models, _models_text(self.models))
+        write_private(folder.models, _models_text(self.models, self.platform))
         if self.batching is not None:
             write_private(folder.batching, self.batching.to_text())
 
@@ -143,9 +146,9 @@ def _flag_text(value: object) -> str:
     return json.dumps(value) if isinstance(value, bool) else str(value)
 
 
-def _models_text(models: Mapping[str, str]) -> str:
+def _models_text(models: Mapping[str, str], platform: str) -> str:
     entries = [
-        serving_pb2.ModelConfig(name=name, base_path=path, model_platform="tensorflow")
+        serving_pb2.ModelConfig(name=name, base_path=path, model_platform=platform)
         for name, path in models.items()
     ]
     configuration = serving_pb2.ModelServerConfig(

@@ -56,6 +56,7 @@ class Server:
         tcp: bool = False,
         rest: bool = True,
         timeout: float = 60.0,
+        platform: str = "tensorflow",
         flags: Mapping[str, object] | None = None,
         restart: bool = False,
     ) -> Server:
@@ -73,6 +74,8 @@ class Server:
         - ``device``: ``auto``, ``cpu`` or ``gpu:N``.
         - ``tcp``, ``rest``: also listen for gRPC, for REST, on a free port of 127.0.0.1; both want the token.
         - ``timeout``: how many seconds the start may take, loading the models included.
+        - ``platform``: of the models; ``tensorflow`` is what the files in their folders say, ``python`` has to
+          be named to run ``servable.py``.
         - ``flags``: further flags of ``kernel-server``, such as ``{"tensorflow_intra_op_parallelism": 1}``.
 
         Raises :class:`~workbench.errors.StartFailed` with the end of the log when no server comes up, and
@@ -87,6 +90,7 @@ class Server:
             device=device,
             tcp=tcp,
             rest=rest,
+            platform=platform,
             flags=flags or {},
         )
         folder = ServerFolder.of(name or configuration.default_name)

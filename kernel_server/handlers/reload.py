@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from kernel_server.config.model_server import ModelConfig, ModelServerConfig
@@ -18,7 +18,9 @@ from kernel_server.errors import FailedPrecondition, InvalidArgument
 from kernel_server.handlers.models import Models
 from kernel_server.request_logging.request_logs import RequestLogs
 from kernel_server.servables.platforms import Platforms
-from kernel_server.sources.file_system import FileSystemSource, MonitoredModel
+from kernel_server.sources import Emit
+from kernel_server.sources.file_system import MonitoredModel
+from kernel_server.sources.source import Source
 
 _log = logging.getLogger(__name__)
 
@@ -54,7 +56,7 @@ class ReloadHandler:
         manager: Manager,
         models: Models,
         platforms: Platforms,
-        poll_seconds: float,
+        make_source: Callable[[Emit], Source],
         *,
         allow_labels_for_unavailable: bool = False,
         request_logs: RequestLogs | None = None,
@@ -67,7 +69,7 @@ class ReloadHandler:
         self._request_logs = request_logs or RequestLogs()
         self._factories: dict[str, LoaderFactory] = {}
         self._lock = asyncio.Lock()
-        self.source = FileSystemSource(self._aspire, poll_seconds)
+        self.source = make_source(self._aspire)
 
     async def apply(self, config: ModelServerConfig) -> None:
         """Put ``config`` in force and wait until the models that are new in it are available.

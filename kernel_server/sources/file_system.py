@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from kernel_server.settings import Settings
 from kernel_server.sources import Emit
 from kernel_server.sources.selection import Latest, Selection, Specific
 
@@ -95,6 +96,11 @@ class FileSystemSource:
         for problem in sorted(problems - self._problems):
             _log.error("%s", problem)
         self._problems = problems
+
+
+def source(emit: Emit, settings: Settings) -> FileSystemSource:
+    """The source ``file_system``."""
+    return FileSystemSource(emit, settings.file_system_poll_wait_seconds)
 
 
 def _find_versions(model: MonitoredModel, problems: set[str]) -> dict[int, Path]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from kernel_server.handlers.models import Models
 from kernel_server.handlers.reload import ReloadHandler
 from kernel_server.servables.platforms import Platforms
 from kernel_server.settings import Settings
+from kernel_server.sources.file_system import FileSystemSource
 
 
 @pytest.fixture
@@ -22,7 +24,8 @@ async def bench() -> AsyncIterator[Bench]:
     """A manager without models, and the handler that gives it some."""
     manager = Manager(max_num_load_retries=0)
     models = Models(manager)
-    reload = ReloadHandler(manager, models, Platforms(Settings(device="cpu")), POLL_SECONDS)
+    make_source = partial(FileSystemSource, poll_seconds=POLL_SECONDS)
+    reload = ReloadHandler(manager, models, Platforms(Settings(device="cpu")), make_source)
     manager.start()
     reload.source.start()
     yield Bench(manager, models, reload)

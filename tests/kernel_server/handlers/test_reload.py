@@ -6,6 +6,7 @@ import asyncio
 import re
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from kernel_server.errors import InvalidArgument, ServingError
 from kernel_server.handlers.config_file import ConfigFile
 from kernel_server.handlers.models import UnknownLabel
 from kernel_server.handlers.reload import LabelOnUnavailableVersion, PlatformChanged, ReloadHandler
+from kernel_server.sources.file_system import FileSystemSource
 
 Half = Callable[..., Path]
 
@@ -223,7 +225,11 @@ class TestLabels:
 
     async def test_unless_new_labels_may_name_what_is_not_there_yet(self, bench: Bench, half: Half) -> None:
         lenient = ReloadHandler(
-            bench.manager, bench.models, bench.reload._platforms, 0.0, allow_labels_for_unavailable=True
+            bench.manager,
+            bench.models,
+            bench.reload._platforms,
+            partial(FileSystemSource, poll_seconds=0.0),
+            allow_labels_for_unavailable=True,
         )
         bench = Bench(bench.manager, bench.models, lenient)
         await bench.apply(model_config("a", half(1, name="a")))

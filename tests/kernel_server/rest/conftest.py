@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from threading import Event
 from typing import Any
 
@@ -32,6 +33,7 @@ from kernel_server.monitoring.totals import Totals
 from kernel_server.rest.server import RestServer
 from kernel_server.servables.platforms import Platforms
 from kernel_server.settings import Settings
+from kernel_server.sources.file_system import FileSystemSource
 from kernel_server.traffic.mirror import Mirror
 
 
@@ -53,7 +55,9 @@ async def serving() -> AsyncIterator[Serving]:
         examples=ExampleHandler(models, scheduler, mirror),
         metadata=MetadataHandler(models),
         status=StatusHandler(manager.monitor),
-        reload=ReloadHandler(manager, models, Platforms(Settings()), 1.0),
+        reload=ReloadHandler(
+            manager, models, Platforms(Settings()), partial(FileSystemSource, poll_seconds=1.0)
+        ),
         batching=BatchingHandler(scheduler, manager.monitor),
         traffic=TrafficHandler(models.traffic, manager.monitor),
         statistics=statistics,
