@@ -97,7 +97,7 @@ class Bench:
         """Keep and show a measurement."""
         self.results.samples.append(Sample(scenario, server, case, figures))
         told = "  ".join(f"{name} {value:,.4g}" for name, value in figures.items())
-        print(f"{scenario:10} {server:16} {case:24} {told}", flush=True)
+        print(f"{scenario:10} {server:22} {case:26} {told}", flush=True)
 
     @contextmanager
     def tolerance(self, name: str) -> Iterator[None]:

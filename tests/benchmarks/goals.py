@@ -10,6 +10,7 @@ from benchmarks.contenders import ECHO, OURS, PEERS
 from benchmarks.results import Results
 from benchmarks.scenarios.arrivals import THE_PEER
 from benchmarks.scenarios.closed import MODEL
+from benchmarks.scenarios.resources import FLOOR, SIZES, START
 from benchmarks.scenarios.sharing import ALONE, LOADING, SATURATED
 
 
@@ -78,20 +79,15 @@ def _waits(results: Results) -> Iterator[Goal]:
 
 
 def _memory(results: Results) -> Iterator[Goal]:
-    cases = [case for case in results.cases("memory") if case.startswith("after")]
-    sizes = {case: results.median("memory", OURS, case, "mb") for case in cases}
-    for kilobytes in ("3 kB", "600 kB"):
-        of_size = [(case, size) for case, size in sizes.items() if case.endswith(f" {kilobytes}")]
-        if of_size:
-            (_, first), (last, end) = of_size[0], of_size[-1]
-            yield Goal(f"growth of memory {last}, since the first tenth", end - first, 5.0, False, " MB")
-    if sizes:
-        floor = sum(
-            results.median("memory", server, "resident", "mb")
-            for server in ("import tensorflow", "the models' files")
-        )
-        start = results.median("memory", OURS, "at the start", "mb")
-        yield Goal("resident beyond TensorFlow and the models", start - floor, 100.0, False, " MB")
+    for size in SIZES:
+        cases = [case for case in results.cases("memory") if case.endswith(f" of {size}")]
+        if cases:
+            first, last = (
+                results.median("memory", OURS, case, "resident_mb") for case in (cases[0], cases[-1])
+            )
+            yield Goal(f"memory {cases[-1]}, beyond {cases[0]}", last - first, 5.0, False, " MB")
+    ours, floor = (results.median("memory", server, START, "resident_mb") for server in (OURS, FLOOR))
+    yield Goal("resident beyond TensorFlow and the models", ours - floor, 100.0, False, " MB")
 
 
 def _ahead(results: Results, scenario: str, case: str, others: Iterable[str]) -> tuple[float, str]:

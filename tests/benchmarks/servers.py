@@ -94,9 +94,9 @@ class Server:
         """CPU time that all its processes have used."""
         return sum(times.user + times.system for times in self._of_each(psutil.Process.cpu_times))
 
-    def resident_bytes(self) -> int:
+    def resident_mb(self) -> float:
         """Memory of all its processes; what they share counts for each of them."""
-        return sum(memory.rss for memory in self._of_each(psutil.Process.memory_info))
+        return sum(memory.rss for memory in self._of_each(psutil.Process.memory_info)) / 1e6
 
     def suspend(self) -> None:
         """Let it use no CPU at all until :meth:`resume`."""

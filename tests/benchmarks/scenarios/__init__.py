@@ -39,6 +39,6 @@ SCENARIOS = {
         Scenario("many", "Eight models at once", sharing.many),
         Scenario("neighbours", "20 requests/s beside a neighbour", sharing.neighbours, _WAITS, _WAITS_LEGEND),
         Scenario("cores", "More cores", resources.cores),
-        Scenario("memory", "Resident memory", resources.memory, "{mb:,.1f}", "MB"),
+        Scenario("memory", "Resident memory", resources.memory, "{resident_mb:,.1f}", "MB"),
     )
 }

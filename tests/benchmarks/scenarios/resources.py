@@ -10,10 +10,13 @@ from benchmarks.closed_loop import H2Load
 from benchmarks.contenders import OURS
 from benchmarks.servers import Target, awake
 
-_SAMPLES = 10
-_REQUESTS = {"mlp": (100_000, "3 kB"), "image": (20_000, "600 kB")}
-"""By model: how many, of which size."""
+START = "at the start"
+FLOOR = "import tensorflow, plus the models' files"
 
+SIZES = {"3 kB": ("mlp", 100_000), "600 kB": ("image", 20_000)}
+"""Of requests: to which model, and how many."""
+
+_SAMPLES = 10
 _IMPORT = "import tensorflow, psutil; print(psutil.Process().memory_info().rss)"
 
 
@@ -33,21 +36,19 @@ def cores(bench: Bench) -> None:
 
 def memory(bench: Bench) -> None:
     """Resident size at the start and while requests pass, against TensorFlow's own and the models' files."""
-    names = ("mlp", "cnn", "image")
-    paths = {name: bench.models / name for name in names}
+    paths = {name: bench.models / name for name in ("mlp", "cnn", "image")}
+    imported = subprocess.check_output([sys.executable, "-c", _IMPORT], stderr=subprocess.DEVNULL)
+    floor = (int(imported) + sum(_size(path) for path in paths.values())) / 1e6
+    bench.record("memory", FLOOR, START, {"resident_mb": floor})
     with bench.ours(paths) as ours:
-        imported = subprocess.run([sys.executable, "-c", _IMPORT], check=True, capture_output=True).stdout
-        bench.record("memory", "import tensorflow", "resident", {"mb": int(imported) / 1e6})
-        files = sum(_size(path) for path in paths.values())
-        bench.record("memory", "the models' files", "resident", {"mb": files / 1e6})
-        bench.record("memory", OURS, "at the start", {"mb": ours.server.resident_bytes() / 1e6})
-        for name, (count, size) in _REQUESTS.items():
+        bench.record("memory", OURS, START, {"resident_mb": ours.server.resident_mb()})
+        for size, (name, count) in SIZES.items():
             target = Target(ours.grpc, requests.tfs(name, models.row(name)))
             part = bench.plan.some(count) // _SAMPLES
             for number in range(1, _SAMPLES + 1):
                 H2Load(target, 16, core=bench.plan.load_core, count=part).latencies_ms()
                 case = f"after {number * part:,} of {size}"
-                bench.record("memory", OURS, case, {"mb": ours.server.resident_bytes() / 1e6})
+                bench.record("memory", OURS, case, {"resident_mb": ours.server.resident_mb()})
 
 
 def _size(folder: Path) -> int:

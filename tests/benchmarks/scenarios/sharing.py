@@ -28,9 +28,9 @@ def many(bench: Bench) -> None:
     with bench.ours(dict.fromkeys(names, bench.models / "mlp")) as ours:
         targets = [Target(ours.grpc, requests.tfs(name, models.row("mlp"))) for name in names]
         for _ in range(bench.plan.repeats):
-            for count in (1, _MODELS):
+            for case, count in (("1 model", 1), (f"{_MODELS} models", _MODELS)):
                 figures = bench.closed_loop(ours.server, _CALLERS // count, *targets[:count])
-                bench.record("many", OURS, f"{count} models, {_CALLERS} callers", figures)
+                bench.record("many", OURS, case, figures)
 
 
 def neighbours(bench: Bench) -> None:
