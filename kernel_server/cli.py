@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import MISSING, Field, fields
+from functools import partial
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal, NoReturn, get_args, get_type_hints
 
+from kernel_server import tensorflow_environment
 from kernel_server.core.status_text import status_text
 from kernel_server.errors import ServingError
 from kernel_server.settings import Lifetime, Port, Settings
 
 FAILURE = 255
 """Exit status of a bad flag value and of a failed start, TensorFlow Serving's -1."""
+
+COMMANDS = {
+    "dashboard": "kernel_server.monitoring.dashboard",
+    "inspect": "kernel_server.inspect.command",
+}
+"""What the first argument may ask for instead of a server, and the modules whose ``main`` does it."""
+
+USAGE = """kernel-server --flag=value ...        serve models until stopped
+       kernel-server inspect DIR ...         show what is in a version folder, and what a run takes
+       kernel-server dashboard               print a Grafana dashboard of the server's metrics"""
 
 WITHOUT_EFFECT = {
     "enable_grpc_healthcheck_service": "grpc.health.v1 is always offered",
@@ -37,18 +49,19 @@ WITHOUT_EFFECT = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a server until it is stopped; return the exit status.
+    """Run a server until it is stopped, or one of ``COMMANDS``; return the exit status.
 
     Ends the process early after ``--help``, ``--version`` and a bad flag value.
     """
-    settings = parse(argv)
+    arguments = sys.argv[1:] if argv is None else list(argv)
+    if arguments and arguments[0] in COMMANDS:
+        run_command: Callable[[Sequence[str]], int] = import_module(COMMANDS[arguments[0]]).main
+        return run_command(arguments[1:])
+    settings = parse(arguments)
     try:
         settings.validate()
         _warn(settings.idle_flags())
-        # TensorFlow reads these when it is imported. Its informational lines would bury the server's own, and
-        # Keras, which a server never needs, would take a third of the time until the server is ready.
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-        os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
+        tensorflow_environment.prepare()
         # Imports TensorFlow, which --help and a refused configuration need not wait for.
         from kernel_server.app import run
 
@@ -92,9 +105,9 @@ class _Parser(argparse.ArgumentParser):
 def _build_parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="kernel-server",
-        usage="kernel-server [--flag=value ...]",
+        usage=USAGE,
         argument_default=argparse.SUPPRESS,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=partial(argparse.RawDescriptionHelpFormatter, max_help_position=46, width=120),
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=_versions())
@@ -123,7 +136,8 @@ def _reading(kind: Any) -> dict[str, Any]:
         return {"nargs": "?", "const": True, "type": _boolean, "metavar": "BOOL"}
     if kind == Lifetime:
         return {"choices": get_args(Lifetime)}
-    return {"type": _READERS[kind], "metavar": "VALUE"}
+    read, metavar = _READERS[kind]
+    return {"type": read, "metavar": metavar}
 
 
 def _boolean(text: str) -> bool:
@@ -143,15 +157,16 @@ def _path(text: str) -> Path | None:
     return Path(text) if text else None
 
 
-_READERS: dict[Any, Callable[[str], Any]] = {
-    int: int,
-    int | None: int,
-    float: float,
-    float | None: float,
-    str: str,
-    Path | None: _path,
-    Port: _port,
+_READERS: dict[Any, tuple[Callable[[str], Any], str]] = {
+    int: (int, "N"),
+    int | None: (int, "N"),
+    float: (float, "NUMBER"),
+    float | None: (float, "NUMBER"),
+    str: (str, "TEXT"),
+    Path | None: (_path, "FILE"),
+    Port: (_port, "PORT"),
 }
+"""How a flag of each type is read, and what its value is called."""
 
 
 def _versions() -> str:
