@@ -26,9 +26,12 @@ from kernel_server.core.signature import CLASSIFY, DEFAULT_SIGNATURE, REGRESS
 from kernel_server.errors import DataLoss, InvalidArgument, Unimplemented
 from kernel_server.handlers.examples import Examples
 from kernel_server.handlers.inference import Inference, InferenceTask, prepare_inference
+from kernel_server.handlers.inputs import arrange, check_filter, check_types
 from kernel_server.handlers.multi_inference import prepare_multi_inference
+from kernel_server.handlers.signatures import predict_signature
 from kernel_server.servables.tensorflow_errors import tensorflow_errors
 from kernel_server.settings import Settings
+from kernel_server.tensor_protos import Tensors
 
 WARMUP_FILE = Path("assets.extra") / "tf_serving_warmup_requests"
 MOST_RECORDS = 1000
@@ -126,13 +129,10 @@ def _replay(servable: Servable, log: prediction_log_pb2.PredictionLog, iteration
 
 def _predict(servable: Servable, request: predict_pb2.PredictRequest) -> Callable[[], object]:
     name = request.model_spec.signature_name or DEFAULT_SIGNATURE
-    signature = servable.signatures.get(name)
-    if signature is None or set(signature.inputs) != set(request.inputs):
-        raise InvalidArgument(
-            f"A warmup record asks for signature {name} with inputs {sorted(request.inputs)}, "
-            "which the model does not have"
-        )
-    inputs = [tf.make_ndarray(request.inputs[key]) for key in signature.inputs]
+    signature = predict_signature(servable, name, check_method_name=False)
+    inputs = arrange(signature, Tensors(request.inputs))
+    check_filter(signature, request.output_filter)
+    check_types(signature, inputs)
     return partial(servable.runner(name, list(request.output_filter) or list(signature.outputs)), inputs)
 
 

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from support.servers import Server
+from support.signatures import edited_signatures
 from support.stubs import Client, refused
 from tensorflow.core.framework import tensor_pb2
-from tensorflow.core.protobuf import saved_model_pb2
 
 INVALID = grpc.StatusCode.INVALID_ARGUMENT
 
@@ -29,14 +29,11 @@ def client(models: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) ->
     """``pair``, also with a default for ``b`` and with a method that Predict does not serve."""
     folder = tmp_path_factory.mktemp("checks")
     shutil.copytree(models["pair"], folder / "pair")
-    file = folder / "pair" / "1" / "saved_model.pb"
-    model = saved_model_pb2.SavedModel.FromString(file.read_bytes())
-    signatures = model.meta_graphs[0].signature_def
-    for name in ("defaulted", "odd"):
-        signatures[name].CopyFrom(signatures["serving_default"])
-    signatures["defaulted"].defaults["b"].CopyFrom(tf.make_tensor_proto([7, 8], tf.int64))
-    signatures["odd"].method_name = "odd/method"
-    file.write_bytes(model.SerializeToString())
+    with edited_signatures(folder / "pair" / "1") as signatures:
+        for name in ("defaulted", "odd"):
+            signatures[name].CopyFrom(signatures["serving_default"])
+        signatures["defaulted"].defaults["b"].CopyFrom(tf.make_tensor_proto([7, 8], tf.int64))
+        signatures["odd"].method_name = "odd/method"
     server = Server(
         folder,
         model_name="pair",

@@ -16,6 +16,7 @@ from support.examples import (
     multi_inference_request,
     regression_request,
 )
+from support.signatures import edited_signatures
 from support.stubs import predict_request
 from tensorflow_serving.apis import prediction_log_pb2
 
@@ -80,6 +81,27 @@ def test_requests_about_examples(record: Record, kind: str, request_: object) ->
 def test_predict(record: Record) -> None:
     log = Log(predict_log={"request": predict_request("any", [1.0, 2.0])})
     assert load(record(log, Log(), model="half")) == 2
+
+
+def test_a_predict_that_leaves_out_what_has_a_default(record: Record) -> None:
+    folder = record(Log(predict_log={"request": predict_request("any", {"a": [[1.0, 2.0]]})}), model="pair")
+    with edited_signatures(folder) as signatures:
+        signatures["serving_default"].defaults["b"].CopyFrom(tf.make_tensor_proto([7], tf.int64))
+    assert load(folder) == 1
+
+
+@pytest.mark.parametrize(
+    ("request_", "message"),
+    [
+        (predict_request("any", [1.0], signature="train"), 'Serving signature key "train" not found.'),
+        (predict_request("any", {"y": [1.0]}), "Signature input alias: x(feed name: "),
+        (predict_request("any", [1.0], output_filter=["w"]), "output tensor alias not found in signature: w"),
+        (predict_request("any", {"x": [1]}), "Expects arg[0] to be float but int32 is provided"),
+    ],
+)
+def test_a_predict_that_would_be_refused(record: Record, request_: object, message: str) -> None:
+    error = refusal(record(Log(predict_log={"request": request_}), model="half"))
+    assert error.message.startswith(message)
 
 
 @pytest.mark.parametrize(
