@@ -20,6 +20,7 @@ from kernel_server.rest.deadlines import Deadlines
 from kernel_server.rest.http1.exchange import Exchange, Reply
 from kernel_server.rest.open_inference_question import InferQuestion
 from kernel_server.rest.prediction import Prediction
+from kernel_server.traffic.split import TRAFFIC_KEY
 
 _MODEL = r"/v2/models/(?P<name>[^/]+)(?:/versions/(?P<version>[^/]+))?"
 _CALLS = {
@@ -60,7 +61,7 @@ class OpenInference:
         if call == "infer":
             question = InferQuestion(exchange.headers.get(_JSON_LENGTH))
             prediction = Prediction(self._handlers, question, _INFER, self._deadlines, answer)
-            return prediction.begin(spec, exchange.body)
+            return prediction.begin(spec, exchange.body, exchange.headers.get(TRAFFIC_KEY))
         answer(self._describe(call, spec))
         return None
 

@@ -116,6 +116,7 @@ def _spec(request: pb.ModelInferRequest) -> ModelSpec:
 
 
 def _output_filter(request: pb.ModelInferRequest) -> list[str]:
-    for output in request.outputs:
+    outputs = request.outputs
+    for output in outputs:
         check_parameters(output.name, output.parameters)
-    return [output.name for output in request.outputs]
+    return [output.name for output in outputs]

@@ -6,6 +6,7 @@ Answers are written as bytes, not as messages: as raw contents they are the arra
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -91,25 +92,30 @@ def encode_response(servable: ServableId, request_id: str, outputs: Mapping[str,
 
     Raises ``NotExpressible``.
     """
-    dtypes = [DataType.of(array.dtype) for array in outputs.values()]
-    raw = raw or not SIXTEEN_BIT_FLOATS.isdisjoint(dtypes)
-    parts = [text_field(1, servable.name), text_field(2, str(servable.version))]
-    if request_id:
-        parts.append(delimited(3, request_id.encode()))
-    for (name, array), dtype in zip(outputs.items(), dtypes, strict=True):
-        tensor = text_field(1, name) + text_field(2, datatype(name, dtype)) + _shape(array)
-        parts.append(delimited(5, tensor if raw else tensor + delimited(5, _contents(array, dtype))))
+    raw = raw or any(DataType.of(array.dtype) in SIXTEEN_BIT_FLOATS for array in outputs.values())
+    parts = [_origin(servable), delimited(3, request_id.encode())]
+    for name, array in outputs.items():
+        tensor = _description(name, array.dtype, array.shape)
+        parts.append(delimited(5, tensor if raw else tensor + delimited(5, _contents(array))))
     if raw:
         parts += [delimited(6, encode_raw(array)) for array in outputs.values()]
     return b"".join(parts)
 
 
-def _shape(array: Array) -> bytes:
-    return delimited(3, b"".join([varint(size) for size in array.shape]))
+@lru_cache(maxsize=1024)
+def _origin(servable: ServableId) -> bytes:
+    return text_field(1, servable.name) + text_field(2, str(servable.version))
 
 
-def _contents(array: Array, dtype: DataType) -> bytes:
-    values = array.ravel().tolist()
+@lru_cache(maxsize=1024)
+def _description(name: str, dtype: np.dtype[np.generic], shape: tuple[int, ...]) -> bytes:
+    """An InferOutputTensor without its contents; the same few are asked for again and again."""
+    sizes = b"".join([varint(size) for size in shape])
+    return text_field(1, name) + text_field(2, datatype(name, DataType.of(dtype))) + delimited(3, sizes)
+
+
+def _contents(array: Array) -> bytes:
+    dtype, values = DataType.of(array.dtype), array.ravel().tolist()
     if dtype is DataType.STRING:
         values = [text if isinstance(text, bytes) else str(text).encode() for text in values]
     return InferTensorContents(**{_CONTENTS[dtype]: values}).SerializeToString()

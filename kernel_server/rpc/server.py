@@ -30,7 +30,13 @@ from kernel_server.rpc.router import Router
 from kernel_server.security.tokens import Tokens
 from kernel_server.settings import Settings
 
-_HEALTH_NAMES = ("ModelService", "PredictionService", prediction_service.SERVICE, model_service.SERVICE)
+_HEALTH_NAMES = (
+    "ModelService",
+    "PredictionService",
+    prediction_service.SERVICE,
+    model_service.SERVICE,
+    open_inference.SERVICE,
+)
 _REFLECTED = (
     prediction_service.SERVICE,
     model_service.SERVICE,
