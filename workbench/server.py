@@ -74,8 +74,8 @@ class Server:
         - ``device``: ``auto``, ``cpu`` or ``gpu:N``.
         - ``tcp``, ``rest``: also listen for gRPC, for REST, on a free port of 127.0.0.1; both want the token.
         - ``timeout``: how many seconds the start may take, loading the models included.
-        - ``platform``: of the models; ``tensorflow`` is what the files in their folders say, ``python`` has to
-          be named to run ``servable.py``.
+        - ``platform``: of the models; ``tensorflow`` goes by the files in their folders, and ``python``, which
+          runs ``servable.py``, has to be named.
         - ``flags``: further flags of ``kernel-server``, such as ``{"tensorflow_intra_op_parallelism": 1}``.
 
         Raises :class:`~workbench.errors.StartFailed` with the end of the log when no server comes up, and
