@@ -10,6 +10,7 @@ See ``benchmarks/README.md`` for what each scenario shows and how peers are inst
 
 import argparse
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from benchmarks.scenarios import SCENARIOS
 
 def main() -> int:
     """Run; 1 if this server failed somewhere."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))  # Not without ending the servers.
     options = _options()
     plan = Plan(
         seconds=1 if options.quick else options.seconds,

@@ -35,7 +35,8 @@ class Service(PredictionServiceServicer):
         if batch:
             answers = self._model(np.concatenate([row for row, _ in batch]))
             for number, (_, answer) in enumerate(batch):
-                answer.set_result(answers[number : number + 1])
+                if not answer.cancelled():
+                    answer.set_result(answers[number : number + 1])
 
 
 async def main() -> None:
