@@ -12,7 +12,7 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 from support.certificates import Authority, Pair, make_authority
-from support.servers import Server
+from support.servers import Server, until
 from support.stubs import TIMEOUT, Client, refused
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 
@@ -174,6 +174,21 @@ def test_unless_told_rest_is_plain(
 
 def test_the_state_file_tells_the_token_for_everything(guarded: Server) -> None:
     assert guarded.state["token"] == TOKEN
+
+
+def test_the_file_of_tokens_is_followed(guarded: Server, channel: grpc.Channel) -> None:
+    file, newcomer = (
+        guarded.state_path.with_name("token"),
+        Client(channel, [("authorization", "Bearer newer")]),
+    )
+    before = file.read_text()
+    file.write_text(f"newer\n{before}")
+    until(lambda: guarded.state["token"] == "newer", "the new token is in force")
+    assert newcomer.predict("half", [1])["y"].tolist() == [3.5]
+    file.write_text(before)
+    until(lambda: guarded.state["token"] == TOKEN, "the new token is revoked")
+    with refused(grpc.StatusCode.UNAUTHENTICATED, ""):
+        newcomer.predict("half", [1])
 
 
 def test_every_method_is_in_the_table(guarded: Server, channel: grpc.Channel) -> None:
