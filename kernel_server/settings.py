@@ -6,34 +6,18 @@ Names, defaults and meanings are those of ``tensorflow_model_server``, except fo
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from kernel_server.config.channel_arguments import most_received_bytes, without_effect
-from kernel_server.errors import InvalidArgument
+from kernel_server import settings_checks
 
 Port = int | Literal["auto"]
 """A TCP port, 0 for none, or ``auto``: the operating system chooses and the server reports which."""
 
 Lifetime = Literal["kernel", "session", "detached"]
 """Whose end is to end the server; a detached one only ends when stopped."""
-
-_IN_PLATFORM_CONFIG = frozenset(
-    (
-        "batching_parameters_file",
-        "enable_batching",
-        "enable_model_warmup",
-        "enable_per_model_batching_parameters",
-        "num_request_iterations_for_warmup",
-        "saved_model_tags",
-        "tensorflow_session_config_file",
-    )
-)
-_DEVICE = re.compile(r"auto|cpu|gpu(:\d+)?")
-_MAX_PORT = 65535
 
 
 def _flag(group: str, help: str) -> dict[str, str]:
@@ -220,82 +204,8 @@ class Settings:
 
         Files are not read here. The first messages are those of ``tensorflow_model_server``.
         """
-        for broken, message in self._contradictions():
-            if broken:
-                raise InvalidArgument(message)
-        for flag in ("port", "rest_api_port"):
-            self._check_port(flag)
-        most_received_bytes(self.grpc_channel_arguments)
+        settings_checks.validate(self)
 
     def idle_flags(self) -> list[str]:
         """What is set and, as the other settings are, changes nothing: one line each."""
-        lines = [
-            f"grpc_channel_arguments: {key} has no effect; this server's HTTP/2 is its own"
-            for key in without_effect(self.grpc_channel_arguments)
-        ]
-        if self.monitoring_config_file is not None and not self.rest_api_port:
-            lines.append("monitoring_config_file has no effect without rest_api_port, which has the metrics")
-        if self.rest_api_ssl and not self.rest_api_port:
-            lines.append("rest_api_ssl has no effect without rest_api_port")
-        if self.platform_config_file is not None:
-            lines += [
-                f"{flag.name} has no effect with platform_config_file, which says it"
-                for flag in fields(self)
-                if flag.name in _IN_PLATFORM_CONFIG and getattr(self, flag.name) != flag.default
-            ]
-        elif self.enable_per_model_batching_parameters and not self.enable_batching:
-            lines.append("enable_per_model_batching_parameters has no effect without enable_batching")
-        return lines
-
-    def _contradictions(self) -> list[tuple[bool, str]]:
-        parallelism = (
-            self.tensorflow_session_parallelism,
-            self.tensorflow_intra_op_parallelism,
-            self.tensorflow_inter_op_parallelism,
-        )
-        return [
-            (
-                self.port == 0 and self.grpc_socket_path is None,
-                "At least one of server_options.grpc_port or server_options.grpc_socket_path must be set.",
-            ),
-            (
-                self.use_alts_credentials and self.ssl_config_file is not None,
-                "Either use_alts_credentials must be false or ssl_config_file must be empty.",
-            ),
-            (
-                self.rest_api_ssl and self.ssl_config_file is None,
-                "rest_api_ssl needs ssl_config_file, which holds the key and the certificate.",
-            ),
-            (
-                self.grpc_front_ends < 0,
-                f"grpc_front_ends must not be negative; was {self.grpc_front_ends}",
-            ),
-            (
-                not self.model_base_path and self.model_config_file is None,
-                "Both server_options.model_base_path and server_options.model_config_file are empty!",
-            ),
-            (
-                self.batching_parameters_file is not None and not self.enable_batching,
-                "server_options.batching_parameters_file is set without setting "
-                "server_options.enable_batching to true.",
-            ),
-            (
-                all(threads > 0 for threads in parallelism),
-                "tensorflow_session_parallelism sets both tensorflow_intra_op_parallelism and "
-                "tensorflow_inter_op_parallelism; leave at least one of the three at 0.",
-            ),
-            (
-                not 0.0 <= self.per_process_gpu_memory_fraction <= 1.0,
-                "per_process_gpu_memory_fraction must lie between 0 and 1; "
-                f"was {self.per_process_gpu_memory_fraction}",
-            ),
-            (
-                _DEVICE.fullmatch(self.device) is None,
-                f"device must be auto, cpu or gpu:N; was {self.device}",
-            ),
-        ]
-
-    def _check_port(self, flag: str) -> None:
-        port = getattr(self, flag)
-        if port != "auto" and not 0 <= port <= _MAX_PORT:
-            raise InvalidArgument(f"{flag} must be auto or lie between 0 and {_MAX_PORT}; was {port}")
+        return settings_checks.idle_flags(self)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -111,6 +112,14 @@ def test_what_is_not_known(settings: Callable[[str], Settings], text: str, messa
 def test_flags_that_it_replaces_are_told(settings: Callable[[str], Settings]) -> None:
     assert settings(bundle("")).idle_flags() == [
         "enable_batching has no effect with platform_config_file, which says it"
+    ]
+
+
+def test_a_batching_file_is_no_contradiction(settings: Callable[[str], Settings]) -> None:
+    made = replace(settings(bundle("")), enable_batching=False, batching_parameters_file=Path("b"))
+    made.validate()
+    assert made.idle_flags() == [
+        "batching_parameters_file has no effect with platform_config_file, which says it"
     ]
 
 
