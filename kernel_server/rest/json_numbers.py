@@ -1,7 +1,7 @@
 """Lists of numbers from JSON text to an array, without a Python object for every number.
 
-simdjson reads the text and hands out all its numbers at once, whatever the nesting. That the nesting is
-regular is seen from the text without its digits: it repeats itself exactly.
+simdjson reads the text and hands out all its numbers at once, whatever the nesting. That the nesting of
+several lists is regular is seen from the text without its digits: it repeats itself exactly.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _parsers = _Parsers()
 
 def numbers(text: bytes, dtype: DataType) -> Array | None:
     """The list that ``text`` is as an array of ``dtype``, or ``None`` when that needs a closer look."""
-    if dtype not in FLOATS and dtype not in INTEGERS:
+    if not text.startswith(b"[") or (dtype not in FLOATS and dtype not in INTEGERS):
         return None
     kind: Kind = "d" if dtype in FLOATS else "u" if dtype is DataType.UINT64 else "i"
     try:
@@ -57,13 +57,13 @@ def _read(text: bytes, kind: Kind) -> Array:
     inner: tuple[int, ...] | None = None
     parts = []
     for piece in _pieces(text):
-        shape = _regular_shape(piece.translate(None, _WITHIN_NUMBERS))
         parser = _parsers.mine if len(piece) <= _REMEMBERED else simdjson.Parser()
         found = cast(simdjson.Array, parser.parse(piece))
         values = np.frombuffer(found.as_buffer(of_type=kind), _WIDE[kind])
         del found  # it would keep the parser from its next text
-        if values.size != prod(shape) or inner not in (None, shape[1:]):
-            raise ValueError("not a regular list of numbers")
+        shape = _shape(piece, values.size)
+        if inner not in (None, shape[1:]):
+            raise ValueError("rows of different shapes")
         parts.append(values)
         rows, inner = rows + shape[0], shape[1:]
     return (np.concatenate(parts) if len(parts) > 1 else parts[0]).reshape(rows, *(inner or ()))
@@ -82,6 +82,21 @@ def _pieces(text: bytes) -> Iterator[bytes]:
         yield b"[" + text[begin:end] + b"]"
         begin = end + 1
     yield b"[" + text[begin:]
+
+
+def _shape(text: bytes, size: int) -> tuple[int, ...]:
+    """The shape of the list that ``text`` is, with so many numbers in all; ``ValueError`` if it has none."""
+    lists = text.count(b"[")
+    if not size:
+        raise ValueError("no numbers")
+    if lists == 1:
+        return (size,)
+    if lists == 2 and text.startswith(b"[[") and text.endswith(b"]]"):
+        return (1, size)
+    shape = _regular_shape(text.translate(None, _WITHIN_NUMBERS))
+    if size != prod(shape):
+        raise ValueError("an empty list among others")
+    return shape
 
 
 def _regular_shape(pattern: bytes) -> tuple[int, ...]:

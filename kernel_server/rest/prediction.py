@@ -92,12 +92,12 @@ class Prediction(Generic[T]):
         answer any more.
         """
         self._deadline = self._deadlines.add(self._expire)
-        decode = partial(self._question.decode, text, self._open(spec, key))
+        found = self._open(spec, key)
         if len(text) > _LARGE_TEXT:
-            aside(decode, self._decoded)
+            aside(partial(self._question.decode, text, found), self._decoded)
             return self._give_up
         try:
-            decode()
+            self._question.decode(text, found)
         except Exception as error:
             self._decoded(error)
         else:
@@ -143,7 +143,8 @@ class Prediction(Generic[T]):
             self._end(error)
             return
         self._record.replied()
-        self._end(reply._replace(headers=reply.headers + _version_field(self._handle.id.version)))
+        body, status, headers = reply
+        self._end(Reply(body, status, headers + _version_field(self._handle.id.version)))
 
     def _end(self, outcome: Reply | Exception) -> None:
         self._ended = True
