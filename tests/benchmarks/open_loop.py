@@ -76,7 +76,7 @@ class OpenLoop:
         with self._process, self._process.stdout as output:
             text = output.read()
         if not text:
-            raise ServerFailed("the open loop found nobody to talk to")
+            raise ServerFailed("no callers of an open loop got an answer")
         figures: Figures = json.loads(text)
         return figures
 
@@ -94,6 +94,8 @@ def _run(target: str, path: str, bodies: Sequence[bytes], arrivals: Arrivals) ->
     begin = start + arrivals.warm_up
     counted = [outcome for outcome in outcomes if outcome.call.scheduled >= begin]
     good = [outcome for outcome in counted if outcome.status == OK]
+    if not good:
+        sys.exit("none of the requests was answered")
     latencies = [outcome.received - outcome.call.scheduled for outcome in good]
     lags = [outcome.call.sent - outcome.call.scheduled for outcome in counted]
     return {

@@ -40,7 +40,8 @@ def main() -> None:
     manifest = {"runtime": "python", "archiverVersion": "0.12.0", "model": model}
     (archive / "MAR-INF" / "MANIFEST.json").write_text(json.dumps(manifest))
     (archive / "config.yaml").write_text(
-        f"minWorkers: 1\nmaxWorkers: 1\nresponseTimeout: 120\nbatchSize: {options.max_batch}\n"
+        f"minWorkers: 1\nmaxWorkers: 1\nbatchSize: {options.max_batch}\n"
+        "responseTimeout: 3600\n"  # Its clock runs on while it is suspended.
         f"maxBatchDelay: {max(1, round(options.timeout_micros / 1000))}\n"  # Whole milliseconds only.
     )
     grpc, management, *http = range(options.port, options.port + 5)
