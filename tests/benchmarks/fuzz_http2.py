@@ -12,7 +12,7 @@ import select
 import socket
 from collections.abc import Callable
 
-from benchmarks.fuzzing import Report, main, watching
+from benchmarks.fuzzing import Report, bitten, main, watching
 from hpack import Encoder
 from hyperframe.frame import Frame, GoAwayFrame, HeadersFrame
 from support.raw_client import PREFACE, prefixed, request_headers
@@ -59,10 +59,10 @@ def _call(generator: random.Random, encoder: Encoder, stream: int, model: str) -
         fields["grpc-encoding"] = generator.choice(["gzip", "deflate", "identity", "what"])
     block = encoder.encode(request_headers(PREDICT, **fields))
     if generator.random() < 0.2:
-        block = _bitten(generator, block)
+        block = bitten(generator, block)
     message = predict_request(model, [generator.random()]).SerializeToString()
     while generator.random() < 0.5:
-        message = _bitten(generator, message)
+        message = bitten(generator, message)
     body = prefixed(message, compressed=int(generator.random() < 0.1))
     cut = generator.randrange(len(body))
     return [
@@ -71,14 +71,6 @@ def _call(generator: random.Random, encoder: Encoder, stream: int, model: str) -
         _frame(8, 0, generator.choice((0, stream)), generator.randbytes(4)),
         _frame(0, 1, stream, body[cut:]),
     ]
-
-
-def _bitten(generator: random.Random, data: bytes) -> bytes:
-    """The bytes with some changed, cut out, repeated or put in; the frame around them will fit."""
-    begin = generator.randrange(len(data) + 1)
-    end = min(len(data), begin + generator.randrange(8))
-    middle = generator.choice((b"", generator.randbytes(end - begin), data[begin:end] * 3, b"\xff" * 5))
-    return data[:begin] + middle + data[end:]
 
 
 def _change_a_bit(generator: random.Random, frames: Frames) -> Frames:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks import fuzz_http2, fuzz_protobufs
+from benchmarks import fuzz_http2, fuzz_protobufs, fuzz_rest
 from support.servers import Server, until
 from support.stubs import Client
 
@@ -20,7 +20,14 @@ def test_damaged_http2(server: Server, client: Client) -> None:
 
 
 def test_strange_protobufs(server: Server, client: Client) -> None:
-    report = fuzz_protobufs.fuzz(server, inputs=400, seed=4)
+    report = fuzz_protobufs.fuzz(server, inputs=800, seed=4)
     assert report.harmless, str(report)
     assert report.growth < MOST_GROWTH, str(report)
     assert {"OK", "INVALID_ARGUMENT", "NOT_FOUND"} <= set(report.outcomes), str(report)
+
+
+def test_strange_http(server: Server, client: Client) -> None:
+    report = fuzz_rest.fuzz(server, inputs=800, seed=3)
+    assert report.harmless, str(report)
+    assert report.growth < MOST_GROWTH, str(report)
+    assert {"200", "400", "404"} <= set(report.outcomes), str(report)
