@@ -34,6 +34,7 @@ def main() -> int:
         pythons=dict(options.peer),
     )
     results = Results(machine.facts(plan.pythons))
+    results.facts["measured"] = f"for {plan.seconds} s each, medians of {plan.repeats}"
     results.missing |= {name: "not installed" for name in PEERS if name not in plan.pythons}
     with Bench(plan, results) as bench:
         for name in options.scenarios or SCENARIOS:
