@@ -29,14 +29,26 @@ from support.servers import Server
 from support.stubs import TIMEOUT, predict_request
 from tensorflow_serving.apis.get_model_metadata_pb2 import GetModelMetadataRequest
 from tensorflow_serving.apis.get_model_status_pb2 import GetModelStatusRequest
+from tritonclient.grpc.service_pb2 import ModelInferRequest, ModelMetadataRequest
 
 FAULTS = {grpc.StatusCode.UNKNOWN, grpc.StatusCode.INTERNAL, grpc.StatusCode.UNAVAILABLE}
 
 DEEPEST = 6
 """Levels of messages in messages; an Example has its values on the sixth of a request."""
 
-NAMES = (*MODELS, "x", "a", "b", "text", "inputs", "y", "serving_default", "classify", "signature_def")
+NAMES = (
+    *MODELS,
+    *("x", "a", "b", "text", "inputs", "y", "serving_default", "classify", "signature_def", "FP32", "BYTES"),
+)
 """Strings that mean something to the server."""
+
+
+def _infer_request(
+    model: str, name: str, datatype: str, contents: Any = None, **more: Any
+) -> ModelInferRequest:
+    tensor = {"name": name, "datatype": datatype, "shape": [2], "contents": contents}
+    return ModelInferRequest(model_name=model, inputs=[tensor], **more)
+
 
 _EXAMPLES: list[Features] = [{"x": 1.0}, {"x": 2.0, "shift": 1.0}]
 SOUND: dict[str, list[Any]] = {
@@ -58,6 +70,12 @@ SOUND: dict[str, list[Any]] = {
         GetModelMetadataRequest(model_spec=model_spec("half"), metadata_field=["signature_def"])
     ],
     "/tensorflow.serving.ModelService/GetModelStatus": [GetModelStatusRequest(model_spec=model_spec("half"))],
+    "/inference.GRPCInferenceService/ModelInfer": [
+        _infer_request("half", "x", "FP32", raw_input_contents=[bytes(8)], outputs=[{"name": "y"}]),
+        _infer_request("words", "text", "BYTES", raw_input_contents=[b"\1\0\0\0a\0\0\0\0"]),
+        _infer_request("half", "x", "FP32", contents={"fp32_contents": [1, 2]}),
+    ],
+    "/inference.GRPCInferenceService/ModelMetadata": [ModelMetadataRequest(name="half", version="1")],
 }
 """Requests that are answered, by the path of their method."""
 
