@@ -77,9 +77,9 @@ def onnx_model(path: Path) -> None:
 
 
 def hashmap(path: Path) -> None:
-    """The capitals of two countries."""
-    path.mkdir(parents=True)
-    (path / "hashmap.csv").write_text("France,Paris\nPerú,Lima\nFrance,Lyon\n")
+    """The capitals of two countries, in a file that is the version, as with TensorFlow Serving."""
+    path.parent.mkdir()
+    path.write_text("France,Paris\nPerú,Lima\nFrance,Lyon\n")
 
 
 def vocabulary(path: Path) -> None:
@@ -143,7 +143,7 @@ KINDS = {
     ),
     "tflite": Kind("tensorflow", tflite_model, {"x": [[1.0, 2.0], [3.0, 4.0]]}, {"y": [3.0, 7.0]}),
     "hashmap": Kind(
-        "tensorflow",
+        "hashmap",
         hashmap,
         {"keys": ["France", "Spain"]},
         {"values": ["Paris", ""], "found": [True, False]},
