@@ -41,6 +41,9 @@ _MODELS = "/tensorflow.serving.ModelService/"
 
 GET_BATCHING = Method(_CONTROL + "GetBatching", control_pb2.Batching)
 REPLACE_BATCHING = Method(_CONTROL + "ReplaceBatching", control_pb2.Batching)
+GET_TRAFFIC = Method(_CONTROL + "GetTraffic", control_pb2.Traffic)
+REPLACE_SPLIT = Method(_CONTROL + "ReplaceSplit", control_pb2.Traffic)
+REPLACE_SHADOW = Method(_CONTROL + "ReplaceShadow", control_pb2.Traffic)
 GET_STATISTICS = Method(_CONTROL + "GetStatistics", control_pb2.Statistics)
 WATCH_STATISTICS = Method(_CONTROL + "WatchStatistics", control_pb2.Statistics)
 GET_MODEL_CONFIG = Method(_CONTROL + "GetModelConfig", control_pb2.ModelConfiguration)

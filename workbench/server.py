@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
 from typing import Self, Unpack
 
@@ -19,6 +19,7 @@ from workbench.logs import LogText, tail
 from workbench.records import Record
 from workbench.rollout import Rollout
 from workbench.statistics import Statistics, read_statistics
+from workbench.traffic import Target, TrafficControl, TrafficState
 from workbench.versions import VersionList
 from workbench.wire import control_pb2
 
@@ -41,6 +42,7 @@ class Server:
         self._control = Control(record.target, record.token)
         self._rollout = Rollout(self._control)
         self._batching = BatchingControl(self._control)
+        self._traffic = TrafficControl(self._control)
 
     @classmethod
     def start(
@@ -201,11 +203,11 @@ class Server:
     def make_live(self, version: int, model: str | None = None, timeout: float = 60.0) -> VersionList:
         """Serve ``version`` and no other; returns when the swap is over, during which no request fails.
 
-        Versions exported later are not taken up by themselves from then on. Raises
-        :class:`~workbench.errors.VersionNotFound`, :class:`~workbench.errors.VersionFailed` with the server's
-        error (what was live still is) or :class:`~workbench.errors.VersionTimedOut`.
+        A split of the traffic ends with it, and versions exported later are not taken up by themselves from
+        then on. Raises :class:`~workbench.errors.VersionNotFound`, :class:`~workbench.errors.VersionFailed`
+        with the server's error (what was live still is) or :class:`~workbench.errors.VersionTimedOut`.
         """
-        return self._rollout.make_live(self._rollout.choose(model), version, timeout)
+        return self._end_split(model, lambda chosen: self._rollout.make_live(chosen, version, timeout))
 
     def load(self, *versions: int, model: str | None = None, timeout: float = 60.0) -> VersionList:
         """Serve ``versions`` beside those available now. Raises what :meth:`make_live` does."""
@@ -220,7 +222,7 @@ class Server:
 
         Raises :class:`~workbench.errors.NothingToUndo` when there is none, and what :meth:`make_live` does.
         """
-        return self._rollout.roll_back(self._rollout.choose(model), timeout)
+        return self._end_split(model, lambda chosen: self._rollout.roll_back(chosen, timeout))
 
     def batching(self, model: str | None = None) -> BatchingState:
         """The batching parameters in force."""
@@ -242,6 +244,28 @@ class Server:
         """
         return self._batching.undo(self._rollout.choose(model))
 
+    def traffic(self, model: str | None = None) -> TrafficState:
+        """Which versions answer requests that name none, and how the shadow compares."""
+        return self._traffic.read(self._rollout.choose(model))
+
+    def set_traffic(self, weights: Mapping[Target, float] | None, model: str | None = None) -> TrafficState:
+        """Divide requests that name no version among versions or labels: ``{1: 90, 2: 10}``.
+
+        It acts from the next request on and outlasts reloads; ``None``, :meth:`make_live` and
+        :meth:`roll_back` end it. Requests with the same ``x-traffic-key``, which is gRPC metadata or an HTTP
+        header, get the same version. One that is unloaded later leaves its share to the others. Raises
+        :class:`~workbench.errors.RequestFailed` for one that is not loaded.
+        """
+        return self._traffic.replace_split(self._rollout.choose(model), weights or {})
+
+    def set_shadow(self, target: Target | None, model: str | None = None) -> TrafficState:
+        """Have a version or label answer copies of what others have answered; ``None`` ends that.
+
+        Its answers are compared and never returned: see ``traffic().comparison``, which begins anew. It
+        delays no request: copies that it cannot keep up with are dropped and counted.
+        """
+        return self._traffic.replace_shadow(self._rollout.choose(model), target)
+
     def statistics(self, model: str | None = None) -> Statistics:
         """One reading of the counters of ``model``, or of every model."""
         request = control_pb2.GetStatisticsRequest(model=model or "")
@@ -252,6 +276,14 @@ class Server:
         request = control_pb2.WatchStatisticsRequest(model=model or "", period_ms=round(period * 1000))
         for message in self._control.watch(WATCH_STATISTICS, request):
             yield read_statistics(message)
+
+    def _end_split(self, model: str | None, swap: Callable[[str], VersionList]) -> VersionList:
+        """Swap versions, then forget how the traffic was divided among those before."""
+        chosen = self._rollout.choose(model)
+        versions = swap(chosen)
+        if self._traffic.read(chosen).arms:
+            self._traffic.replace_split(chosen, {})
+        return versions
 
     def _target(self, rest: bool) -> str:
         if not rest:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -35,6 +35,15 @@ class Histogram:
         edges = np.array([0.0, *self.limits, self.limits[-1]])
         cumulative = np.array([0, *np.cumsum(self.counts)])
         return float(np.interp(fraction * self.count, cumulative, edges))
+
+    @classmethod
+    def sum_of(cls, histograms: Iterable[Histogram]) -> Histogram:
+        """All values of histograms that have the same limits, apart from those without any values."""
+        filled = [histogram for histogram in histograms if histogram.count]
+        if not filled:
+            return _EMPTY
+        counts = tuple(map(sum, zip(*(histogram.counts for histogram in filled), strict=True)))
+        return cls(filled[0].limits, counts, sum(histogram.sum for histogram in filled))
 
     def since(self, earlier: Histogram | None) -> Histogram:
         """What was counted after ``earlier``."""

@@ -27,7 +27,10 @@ class VersionStatus:
     """Whether its folder exists; ``None`` when only the server was asked."""
 
     live: bool = False
-    """Whether it answers requests that name no version: the highest one available."""
+    """Whether it is the highest one available, which answers requests that name no version.
+
+    Where :meth:`Server.set_traffic` divides these, its shares count instead.
+    """
 
     @property
     def available(self) -> bool:

@@ -74,6 +74,26 @@ def test_every_text_is_readable(notebook: Notebook, theme: str, name: str) -> No
     assert notebook.page.evaluate(TOO_FAINT, READABLE) == []
 
 
+def test_a_canary_gets_its_share(notebook: Notebook) -> None:
+    page = tab(notebook, "Versions")
+    slider, apply = page.get_by_role("slider", name="Version 2"), page.get_by_role("button", name="Apply")
+    assert apply.is_disabled()
+    slider.focus()
+    page.keyboard.press("Home")
+    page.keyboard.press("ArrowRight")
+    page.get_by_text("in force: 100").wait_for()
+    apply.click()
+    page.get_by_text("From the next request on: version 1 99 %, version 2 1 %.").wait_for()
+    notebook.python("for _ in range(3): server.client().predict('half', [1.0])")
+    page.get_by_role("row", name="1 available 99 % 3").wait_for()
+    for theme in THEMES:
+        notebook.command("apputils:change-theme", theme=theme)
+        page.wait_for_function(f"document.body.dataset.jpThemeName === '{theme}'")
+        assert page.evaluate(TOO_FAINT, READABLE) == []
+    notebook.python("server.set_traffic(None)")
+    page.get_by_role("row", name="2 available live").wait_for()
+
+
 def test_a_version_is_swapped_with_one_button(notebook: Notebook) -> None:
     page = tab(notebook, "Versions")
     page.get_by_role("button", name="Make live version 1").click()

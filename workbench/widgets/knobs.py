@@ -1,7 +1,8 @@
-"""The batching parameters as a form: which controls there are, and what their values mean."""
+"""Forms of sliders, switches and texts, and the one of the batching parameters."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 from uuid import uuid4
 
@@ -17,7 +18,8 @@ WAITS = (0, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000, 100_000)
 ENABLED = "enabled"
 
 
-def _slider(name: str, label: str, unit: str, hint: str, options: tuple[int, ...]) -> dict[str, Any]:
+def slider(name: str, label: str, unit: str, hint: str, options: tuple[int, ...]) -> dict[str, Any]:
+    """A control that offers some numbers; others that a value has are offered, too."""
     return {"kind": "slider", "name": name, "label": label, "unit": unit, "hint": hint, "options": options}
 
 
@@ -27,12 +29,12 @@ def _flag(name: str, label: str, hint: str) -> dict[str, Any]:
 
 KNOBS = (
     _flag(ENABLED, "Batching", "off: every request runs alone"),
-    _slider("max_batch_size", "Largest batch", "rows", "rows in one batch", SIZES),
-    _slider(
+    slider("max_batch_size", "Largest batch", "rows", "rows in one batch", SIZES),
+    slider(
         "batch_timeout_micros", "Longest wait", "microseconds", "µs that a request waits for company", WAITS
     ),
-    _slider("num_batch_threads", "Threads", "threads", "batches that run at once", tuple(range(1, 17))),
-    _slider("max_enqueued_batches", "Queue limit", "batches", "waiting batches; more are refused", SIZES),
+    slider("num_batch_threads", "Threads", "threads", "batches that run at once", tuple(range(1, 17))),
+    slider("max_enqueued_batches", "Queue limit", "batches", "waiting batches; more are refused", SIZES),
     {
         "kind": "text",
         "name": "allowed_batch_sizes",
@@ -52,14 +54,15 @@ class Knobs(anywidget.AnyWidget):
     _css = assets.style()
     _id = Unicode(help="keeps the labels of two forms on one page apart").tag(sync=True)
 
-    knobs: Any = List(list(KNOBS)).tag(sync=True)
+    title = Unicode(help="what screen readers call the form").tag(sync=True)
+    knobs: Any = List().tag(sync=True)
     values: Any = Dict(help="by name, as from_state makes them").tag(sync=True)
     in_force: Any = Dict(help="the same; empty while unknown").tag(sync=True)
 
-    def __init__(self) -> None:
+    def __init__(self, knobs: Iterable[dict[str, Any]] = KNOBS, title: str = "Batching parameters") -> None:
         initial = {"slider": 1, "flag": False, "text": ""}
-        values = {knob["name"]: initial[knob["kind"]] for knob in KNOBS}
-        super().__init__(_id=f"swb-{uuid4().hex[:8]}", values=values)
+        values = {knob["name"]: initial[knob["kind"]] for knob in knobs}
+        super().__init__(_id=f"swb-{uuid4().hex[:8]}", title=title, knobs=list(knobs), values=values)
 
     @property
     def edited(self) -> bool:

@@ -10,6 +10,7 @@ import traitlets
 
 from workbench.batching import BatchingState
 from workbench.statistics import Statistics
+from workbench.traffic import TrafficState
 from workbench.versions import VersionStatus
 from workbench.widgets.refresher import Refresher
 
@@ -27,6 +28,7 @@ class Snapshot:
     versions: tuple[VersionStatus, ...]
     batching: BatchingState
     statistics: Statistics
+    traffic: TrafficState
 
     @property
     def live(self) -> int | None:
@@ -39,7 +41,8 @@ def take_snapshot(server: Server, model: str = "") -> Snapshot:
     models = server.models
     chosen = model if model in models else models[0]
     versions, batching = server.versions(chosen), server.batching(chosen)
-    return Snapshot(server.status, models, chosen, versions, batching, server.statistics(chosen))
+    statistics, traffic = server.statistics(chosen), server.traffic(chosen)
+    return Snapshot(server.status, models, chosen, versions, batching, statistics, traffic)
 
 
 class Session(traitlets.HasTraits):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from html import escape
 from typing import Any
 
 import anywidget
@@ -11,9 +12,11 @@ import ipywidgets as widgets
 from traitlets import Bool, List
 
 from workbench.server import Server
+from workbench.statistics import Histogram, Statistics
 from workbench.versions import VersionStatus
 from workbench.widgets import assets
-from workbench.widgets.forms import row, visible
+from workbench.widgets.canary import SHARE, Canary
+from workbench.widgets.forms import heading, row, visible
 from workbench.widgets.pane import Pane
 from workbench.widgets.session import Session, Snapshot
 
@@ -26,7 +29,7 @@ class VersionTable(anywidget.AnyWidget):
     _esm = assets.module("versions.js")
     _css = assets.style()
 
-    rows: Any = List(help="version, state, live, note, and actions as pairs of key and label").tag(sync=True)
+    rows: Any = List(help="by column, and actions as pairs of key and label").tag(sync=True)
     busy = Bool(False).tag(sync=True)
 
 
@@ -40,10 +43,15 @@ class VersionsPane(Pane):
         self.back_button = self.button(
             "Roll back", self.roll_back, tooltip="Make the next lower version live"
         )
+        self.canary = Canary()
+        self.canary.observe(self.guarded(self.redraw), "values")
+        self.apply_button = self.button("Apply", self.divide, button_style="primary")
+        self.traffic = widgets.HTML()
+        self.split = widgets.VBox([heading("Canary"), self.canary, row(self.apply_button, self.traffic)])
         self.progress = widgets.IntProgress(max=3, description="Swap", style={"description_width": "50px"})
         self.stage = widgets.HTML()
         self.swap = row(self.progress, self.stage)
-        super().__init__(session, self.table, row(self.back_button), self.swap)
+        super().__init__(session, self.table, row(self.back_button), self.split, self.swap)
 
     def make_live(self, version: int) -> None:
         """Serves ``version`` and no other."""
@@ -60,6 +68,18 @@ class VersionsPane(Pane):
     def roll_back(self) -> None:
         """Makes the next lower version live."""
         self._change(None, "Rolling back …", lambda s, m: s.roll_back(m))
+
+    def divide(self) -> None:
+        """Gives the newer version the share on display."""
+        server, model, weights = self.session.server, self.session.snapshot.model, self.canary.weights()
+
+        def work() -> str:
+            state = server.set_traffic(weights, model)
+            self.canary.values = {SHARE: weights[max(weights)]}
+            self.canary.take_up(state)
+            return f"From the next request on: {state}."
+
+        self.start_job("Dividing the traffic …", work)
 
     def _change(self, target: int | None, doing: str, action: Callable[[Server, str], Any]) -> None:
         session, server, model = self.session, self.session.server, self.session.snapshot.model
@@ -86,21 +106,45 @@ class VersionsPane(Pane):
         """Shows the versions and how far a swap is."""
         snapshot: Snapshot | None = self.session.snapshot
         statuses = () if snapshot is None else snapshot.versions
-        self.table.rows = [_row(status, statuses) for status in statuses]
+        self.table.rows = [] if snapshot is None else [_row(status, snapshot) for status in statuses]
+        self._draw_canary(snapshot)
         self.table.busy = self.busy
         self.back_button.disabled = self.busy or snapshot is None or not _can_go_back(statuses)
         visible(self.swap, self.busy and self.target is not None)
         if self.target is not None:
             self.progress.value, self.stage.value = swap_stage(self.target, statuses)
 
+    def _draw_canary(self, snapshot: Snapshot | None) -> None:
+        self.canary.follow(snapshot)
+        visible(self.split, self.canary.versions is not None)
+        self.apply_button.disabled = self.busy or not self.canary.edited
+        self.traffic.value = "" if snapshot is None else escape(str(snapshot.traffic))
 
-def _row(status: VersionStatus, statuses: tuple[VersionStatus, ...]) -> dict[str, Any]:
+
+def _row(status: VersionStatus, snapshot: Snapshot) -> dict[str, Any]:
+    shares = snapshot.traffic.shares
     return {
         "version": status.version,
         "state": _state(status),
-        "live": status.live,
+        "live": status.live and not shares,
+        "share": f"{100 * shares[status.version]:.3g} %" if status.version in shares else "",
+        **_doings(status.version, snapshot.statistics),
         "note": status.error or ("" if status.on_disk else "no longer on disk"),
-        "actions": _actions(status, sum(other.available for other in statuses)),
+        "actions": _actions(status, sum(other.available for other in snapshot.versions)),
+    }
+
+
+def _doings(version: int, statistics: Statistics) -> dict[str, str]:
+    """Requests, latency and errors of a version since it was loaded; nothing before its first request."""
+    signatures = [each for each in statistics.signatures if each.version == version]
+    errors = sum(each.failed + each.shed for each in signatures)
+    requests = errors + sum(each.succeeded for each in signatures)
+    micros = Histogram.sum_of(each.stage_micros["total"] for each in signatures)
+    half, most = micros.quantile(0.5) / 1000, micros.quantile(0.99) / 1000
+    return {
+        "requests": f"{requests:,}" if requests else "",
+        "latency": f"{half:.1f} ms, {most:.1f} ms" if micros.count else "",
+        "errors": f"{errors:,}" if requests else "",
     }
 
 

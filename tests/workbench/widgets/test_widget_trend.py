@@ -8,6 +8,7 @@ import pytest
 
 from workbench.batching import BatchingParameters, BatchingState
 from workbench.statistics import Histogram, SignatureStatistics, Statistics
+from workbench.traffic import TrafficState
 from workbench.widgets.session import Snapshot
 from workbench.widgets.trend import Trend
 
@@ -36,7 +37,8 @@ def snapshot(seconds: float, batches: tuple[int, ...], *, generation: int = 1, q
         close_reasons={"full": sum(batches)},
     )
     batching = BatchingState("m", True, generation, BatchingParameters(max_batch_size=8))
-    return Snapshot("serving", ("m",), "m", (), batching, Statistics(seconds, 0, 0.0, (signature,)))
+    statistics, traffic = Statistics(seconds, 0, 0.0, (signature,)), TrafficState("m", 1, (), None, None)
+    return Snapshot("serving", ("m",), "m", (), batching, statistics, traffic)
 
 
 def test_nothing_is_known_before_anything_ran() -> None:

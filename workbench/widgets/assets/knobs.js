@@ -46,7 +46,7 @@ function line(knob, id, values, inForce, assign) {
   const value = values[knob.name];
   const edited = knob.name in inForce && inForce[knob.name] !== value;
   const [input, output] = CONTROLS[knob.kind](knob, value, id, (chosen) => assign(knob.name, chosen));
-  input.disabled = !values.enabled && knob.name !== "enabled";
+  input.disabled = values.enabled === false && knob.name !== "enabled";
   const hint = edited ? `in force: ${words(inForce[knob.name])}` : knob.hint;
   return [
     html("label", { for: id }, knob.label),
@@ -58,7 +58,7 @@ function line(knob, id, values, inForce, assign) {
 
 function render({ model, el }) {
   el.classList.add("swb");
-  const form = html("div", { class: "swb-knobs", role: "group", "aria-label": "Batching parameters" });
+  const form = html("div", { class: "swb-knobs", role: "group", "aria-label": model.get("title") });
   el.append(form);
 
   const assign = (name, value) => {

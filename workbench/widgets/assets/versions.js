@@ -1,7 +1,7 @@
 // The versions of a model, with what can be done to each.
 const TONES = { AVAILABLE: "good", LOADING: "busy", START: "busy", UNLOADING: "busy", FAILED: "bad" };
 
-const COLUMNS = ["Version", "State", "Note", ""];
+const COLUMNS = ["Version", "State", "Share", "Requests", "Latency, half and 99 %", "Errors", "Note", ""];
 
 function badge(text, tone) {
   return html("span", { class: "swb-badge", "data-tone": tone }, text);
@@ -28,7 +28,7 @@ function render({ model, el }) {
       {},
       html("th", { scope: "row" }, `${row.version}`),
       html("td", {}, state, row.live ? [" ", badge("live", "live")] : null),
-      html("td", {}, row.note),
+      ["share", "requests", "latency", "errors", "note"].map((name) => html("td", {}, row[name])),
       html("td", { class: "swb-actions" }, buttons),
     );
   };
