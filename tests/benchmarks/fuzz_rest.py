@@ -30,17 +30,22 @@ IMPATIENCE = 0.02
 """Seconds after which a server that says nothing is told that nothing more is coming."""
 
 SOUND: list[tuple[str, Any]] = [
-    ("half:predict", {"instances": [1.0, 2.0]}),
-    ("half/versions/1:predict", {"inputs": {"x": [1, 2]}}),
-    ("words:predict", {"instances": [{"text": "a"}, {"text": {"b64": "AAE="}}]}),
-    ("pair:predict", {"signature_name": "serving_default", "instances": [{"a": [1, 2], "b": 3}]}),
-    ("echo:predict", {"signature_name": "int8", "inputs": [1, -2]}),
-    ("examples:classify", {"signature_name": "classify", "context": {"shift": 1}, "examples": [{"x": 1.5}]}),
-    ("examples:regress", {"examples": [{"x": 1.5}, {"x": [2.5]}]}),
-    ("half", {}),
-    ("half/metadata", {}),
+    ("v1/models/half:predict", {"instances": [1.0, 2.0]}),
+    ("v1/models/half/versions/1:predict", {"inputs": {"x": [1, 2]}}),
+    ("v1/models/words:predict", {"instances": [{"text": "a"}, {"text": {"b64": "AAE="}}]}),
+    ("v1/models/pair:predict", {"signature_name": "serving_default", "instances": [{"a": [1, 2], "b": 3}]}),
+    ("v1/models/echo:predict", {"signature_name": "int8", "inputs": [1, -2]}),
+    (
+        "v1/models/examples:classify",
+        {"signature_name": "classify", "context": {"shift": 1}, "examples": [{"x": 1.5}]},
+    ),
+    ("v1/models/examples:regress", {"examples": [{"x": 1.5}, {"x": [2.5]}]}),
+    ("v1/models/half", {}),
+    ("v1/models/half/metadata", {}),
+    ("v2/models/half/infer", {"inputs": [{"name": "x", "datatype": "FP32", "shape": [2], "data": [1, 2]}]}),
+    ("v2/models/half", {}),
 ]
-"""What is answered: the end of its path and its body."""
+"""What is answered: its path and its body."""
 
 _WORDS = st.sampled_from(["x", "a", "b", "text", "b64", "shift", "int8", "classify"]) | st.text(max_size=6)
 _NUMBERS = st.integers() | st.floats() | st.sampled_from([2**63, -(2**63) - 1, 10**400, 1e39])
@@ -49,7 +54,19 @@ _VALUES = st.recursive(
     lambda each: st.lists(each, max_size=4) | st.dictionaries(_WORDS, each, max_size=3),
     max_leaves=8,
 )
-_KEYS = st.sampled_from(["instances", "inputs", "examples", "context", "signature_name"]) | _WORDS
+_TENSORS = st.fixed_dictionaries(
+    {"name": st.just("x")},
+    optional={
+        "datatype": st.sampled_from(["FP32", "UINT8", "BYTES", "BF16"]) | _VALUES,
+        "shape": st.lists(st.integers(-1, 3), max_size=3) | _VALUES,
+        "data": st.lists(_NUMBERS, max_size=4) | _VALUES,
+        "parameters": st.dictionaries(st.just("binary_data_size"), _VALUES) | _VALUES,
+    },
+)
+_KEYS = (
+    st.sampled_from(["instances", "inputs", "examples", "context", "signature_name", "outputs", "parameters"])
+    | _WORDS
+)
 _DEEP = st.builds(
     lambda opening, depth: opening * depth, st.sampled_from([b"[", b'{"x":']), st.integers(1, 10**5)
 )
@@ -64,6 +81,7 @@ _HEADERS = st.fixed_dictionaries(
         "Content-Encoding": st.sampled_from(["deflate", "identity", "br"]),
         "Content-Type": st.sampled_from(["application/json", "text/plain", "a; b"]),
         "Expect": st.just("100-continue"),
+        "Inference-Header-Content-Length": st.sampled_from(["0", "60", "1e3", "9" * 30]),
         "Origin": st.just("http://elsewhere"),
     },
 )
@@ -89,7 +107,7 @@ def fuzz(server: Server, inputs: int, seed: int) -> Report:
 def _requests(draw: st.DrawFn) -> tuple[str, bytes]:
     """Methods and requests that HTTP allows; what they ask may be nonsense."""
     path, document = draw(st.sampled_from(SOUND))
-    changed = document | draw(st.dictionaries(_KEYS, _VALUES, max_size=2))
+    changed = document | draw(st.dictionaries(_KEYS, _VALUES | st.lists(_TENSORS, max_size=2), max_size=2))
     as_told = draw(st.booleans())
     text = json.dumps(changed, ensure_ascii=draw(st.booleans()))
     body = text.encode(errors="surrogatepass")
@@ -99,10 +117,10 @@ def _requests(draw: st.DrawFn) -> tuple[str, bytes]:
     if draw(st.booleans()):
         body = gzip.compress(body, 1)
         headers["Content-Encoding"] = "gzip"
-    method = "POST" if ":" in path else "GET"
+    method = "POST" if document else "GET"
     if not as_told:
         method = draw(st.sampled_from(["GET", "POST", "OPTIONS", "HEAD", "PUT", "DELETE"]))
-    target = draw(st.just(f"/v1/models/{path}") | _TARGETS)
+    target = draw(st.just(f"/{path}") | _TARGETS)
     first = f"{method} {target} HTTP/1.1"
     return method, _on_the_wire(first, headers, body, chunked=draw(st.booleans()))
 
