@@ -79,7 +79,7 @@ def _ratios(results: Results, name: str) -> str:
 
     others = [server for server in results.servers(name) if server != OURS]
     rows = [(other, *(ratio(other, case) for case in cases)) for other in others]
-    return _table((f"requests/s of {OURS} in multiples of", *cases), rows)
+    return _table((f"requests/s of {OURS} in multiples of", *cases), rows) if rows else ""
 
 
 def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:

@@ -5,7 +5,13 @@ import signal
 from pathlib import Path
 from typing import Any
 
-os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "disabled"}
+os.environ |= {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_AUTH_MODE": "disabled",
+    # One core makes its many processes slow to start, and clocks run on while they are suspended.
+    "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "60",
+    "RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S": "3600",
+}
 
 import numpy as np
 import ray
@@ -17,7 +23,12 @@ options = arguments()
 SERVICER = "tensorflow_serving.apis.prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server"
 
 
-@serve.deployment(num_replicas=1, max_ongoing_requests=1024, ray_actor_options={"num_cpus": 0.5})
+@serve.deployment(
+    num_replicas=1,
+    max_ongoing_requests=1024,
+    health_check_timeout_s=3600,
+    ray_actor_options={"num_cpus": 0.5},
+)
 class Predictor:
     def __init__(self, path: Path):
         self.model = Model(path)
