@@ -146,7 +146,7 @@ async def test_a_shadow_that_is_stuck_delays_nobody_and_loses_copies(lab: Lab) -
 
 async def test_copies_may_take_only_so_much_memory(lab: Lab) -> None:
     lab.versions[2].open.clear()
-    await lab.predict(np.zeros((1, MOST_WAITING_BYTES // 8)))
+    await lab.predict(np.zeros((1, MOST_WAITING_BYTES // 8), np.float32), only="z")
     assert lab.comparison.dropped == 0
     await lab.predict(1.0)
     assert lab.comparison.dropped == 1

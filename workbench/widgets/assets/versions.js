@@ -1,7 +1,7 @@
 // The versions of a model, with what can be done to each.
 const TONES = { AVAILABLE: "good", LOADING: "busy", START: "busy", UNLOADING: "busy", FAILED: "bad" };
 
-const COLUMNS = ["Version", "State", "Share", "Requests", "Latency, half and 99 %", "Errors", "Note", ""];
+const COLUMNS = ["Version", "State", "Share", "Requests", "Latency p50, p99", "Errors", "Note", ""];
 
 function badge(text, tone) {
   return html("span", { class: "swb-badge", "data-tone": tone }, text);
