@@ -10,6 +10,7 @@ import httpx
 import pytest
 import uvloop
 from small_models import Ready, Serving, Start, half_plus
+from small_service import Place, small_service
 
 from kernel_server.batching.parameters import BatchingParameters
 from kernel_server.batching.scheduler import BatchScheduler
@@ -100,3 +101,10 @@ async def start(serving: Serving) -> AsyncIterator[Start]:
 async def client(start: Start) -> httpx.AsyncClient:
     """A client of a server with default options."""
     return await start()
+
+
+@pytest.fixture
+async def place() -> AsyncIterator[Place]:
+    """Our HTTP/1.1 before a small service."""
+    async with small_service() as found:
+        yield found

@@ -12,6 +12,23 @@ from kernel_server.rest.status_codes import http_status
 
 PATIENCE = 20.0
 
+POST = b"POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello"
+CHUNKED = (
+    b"POST /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    b"2\r\nhe\r\n3;x=y\r\nllo\r\n0\r\nT: v\r\n\r\n"
+)
+HOLD = b"GET /hold HTTP/1.1\r\nHost: x\r\n\r\n"
+ANSWER = (200, b"POST /a hello")
+
+
+def get(target: str, *headers: str, version: str = "1.1") -> bytes:
+    return "\r\n".join([f"GET {target} HTTP/{version}", "Host: x", *headers, "", ""]).encode()
+
+
+def post(size: int, *headers: str, path: str = "/a") -> bytes:
+    lines = [f"POST {path} HTTP/1.1", "Host: x", f"Content-Length: {size}", *headers, "", ""]
+    return "\r\n".join(lines).encode()
+
 
 class Small:
     """Answers ``/hold`` when told to, ``/give/N`` with so many bytes, everything else with what was asked."""

@@ -194,45 +194,6 @@ class TestRefusals:
         assert (await client.get("/v1/models/half")).status_code == 200
 
 
-class TestLargeBodies:
-    """They are decoded on a worker thread, and answered all the same."""
-
-    VALUES = [0.123456789] * 30_000
-
-    async def test_rows(self, client: httpx.AsyncClient) -> None:
-        code, reply = await post(client, {"inputs": [self.VALUES]})
-        assert code == 200
-        assert reply["outputs"] == [[pytest.approx(0.123456789 / 2 + 2)] * 30_000]
-
-    @pytest.mark.parametrize("path", [PREDICT, "/v1/models/none:predict"])
-    async def test_json_is_checked_before_the_model(self, client: httpx.AsyncClient, path: str) -> None:
-        text = json.dumps({"instances": self.VALUES}).encode()
-        reply = await client.post(path, content=text[:-2])
-        assert reply.status_code == 400
-        assert reply.json()["error"].startswith("JSON Parse error: Missing a comma")
-
-    async def test_then_comes_the_model(self, client: httpx.AsyncClient) -> None:
-        code, reply = await post(client, {"instances": self.VALUES}, "/v1/models/none:predict")
-        assert (code, str(reply["error"])[:26]) == (404, "Servable not found for req")
-
-    async def test_a_value_of_a_wrong_type(self, client: httpx.AsyncClient) -> None:
-        code, reply = await post(client, {"instances": [*self.VALUES, None]})
-        assert code == 400
-        assert str(reply["error"]).startswith("Failed to process element: 30000 of 'instances' list.")
-
-    async def test_one_that_takes_too_long(self, start: Start) -> None:
-        client = await start(timeout_seconds=0.0)
-        code, _ = await post(client, {"instances": self.VALUES})
-        assert code == 504
-
-    async def test_others_are_answered_meanwhile(self, client: httpx.AsyncClient) -> None:
-        large = [post(client, {"inputs": [self.VALUES]}) for _ in range(4)]
-        small = [post(client, {"instances": [float(value)]}) for value in range(20)]
-        replies = await asyncio.gather(*large, *small)
-        assert [code for code, _ in replies] == [200] * 24
-        assert [reply for _, reply in replies[4:]] == [{"predictions": [v / 2 + 2]} for v in range(20)]
-
-
 class TestStatusAndMetadata:
     async def test_status_lists_versions_highest_first(self, client: httpx.AsyncClient) -> None:
         fine = {"error_code": "OK", "error_message": ""}
