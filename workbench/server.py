@@ -76,7 +76,7 @@ class Server:
         - ``device``: ``auto``, ``cpu`` or ``gpu:N``.
         - ``tcp``, ``rest``: also listen for gRPC, for REST, on a free port of 127.0.0.1; both want the token.
         - ``timeout``: how many seconds the start may take, loading the models included.
-        - ``platform``: of the models; ``tensorflow`` goes by the files in their folders, and ``python``, which
+        - ``platform``: of the models; ``tensorflow`` goes by the files in their folders, ``python``, which
           runs ``servable.py``, has to be named.
         - ``flags``: further flags of ``kernel-server``, such as ``{"tensorflow_intra_op_parallelism": 1}``.
 
