@@ -74,9 +74,9 @@ class Bench:
                         yield contender
 
     @contextmanager
-    def ours(self, base_paths: Mapping[str, Path], cores: str = "") -> Iterator[Ours]:
-        """One more of this server with other models, for as long as the block lasts."""
-        ours = self._starter.ours(base_paths, cores)
+    def ours(self, base_paths: Mapping[str, Path], cores: str = "", *flags: str) -> Iterator[Ours]:
+        """One more of this server with other models and further flags, for as long as the block lasts."""
+        ours = self._starter.ours(base_paths, cores, *flags)
         try:
             for name in base_paths:
                 ours.server.wait_for(Target(ours.rest, requests.status(name)))

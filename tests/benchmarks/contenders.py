@@ -80,7 +80,7 @@ class Starter:
         self._folder, self._cores = folder, cores
         self._ports = itertools.count(_FIRST_PORT, 10)
 
-    def ours(self, base_paths: Mapping[str, Path], cores: str = "") -> Ours:
+    def ours(self, base_paths: Mapping[str, Path], cores: str = "", *flags: str) -> Ours:
         """This server with those models, its batching set as the peers' is; it may not be ready yet."""
         port = next(self._ports)
         batching, config = self._folder / f"{port}-batching.txt", self._folder / f"{port}-models.txt"
@@ -88,7 +88,7 @@ class Starter:
         config.write_text(f"model_config_list {{ {' '.join(starmap(_model_config, base_paths.items()))} }}")
         command = [sys.executable, "-m", "kernel_server", "--host=127.0.0.1", "--device=cpu"]
         command += [f"--port={port}", f"--rest_api_port={port + 1}", f"--model_config_file={config}"]
-        command += ["--enable_batching", f"--batching_parameters_file={batching}"]
+        command += ["--enable_batching", f"--batching_parameters_file={batching}", *flags]
         return Ours(self._server(OURS, command, port, cores), port, port + 1)
 
     def contender(self, name: str, mlp: Path, python: str) -> Contender:

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-SHAPES = {"mlp": (784,), "cnn": (96, 96, 3), "image": (224, 224, 3)}
-"""Of one row, of those models that take float32; an ``image`` has 600 kB, and comes back as it is."""
+SHAPES = {"mlp": (784,), "cnn": (96, 96, 3), "image": (224, 224, 3), "number": (1,)}
+"""Of one row, of those models that take float32; ``image``, of 600 kB, and ``number`` come back as sent."""
 
 STRINGS = ("upper", "length")
 """Models that take strings, one a row."""
@@ -51,6 +51,7 @@ def _export(folder: Path) -> None:
         "mlp": (lambda x: mlp(x, training=False), mlp),
         "cnn": (lambda x: cnn(x, training=False), cnn),
         "image": (tf.identity, None),
+        "number": (tf.identity, None),
     }
     for name, (call, owner) in calls.items():
         spec = tf.TensorSpec([None, *SHAPES[name]], tf.float32, name="x")

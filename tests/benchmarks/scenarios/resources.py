@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 from benchmarks import models, requests
@@ -10,6 +11,7 @@ from benchmarks.closed_loop import H2Load
 from benchmarks.contenders import OURS
 from benchmarks.servers import Target, awake
 
+ONE_CORE, TWO_CORES, FRONT_END = "1 core", "2 cores", "2 cores, 1 front end"
 START = "at the start"
 FLOOR = "import tensorflow, plus the models' files"
 
@@ -21,16 +23,23 @@ _IMPORT = "import tensorflow, psutil; print(psutil.Process().memory_info().rss)"
 
 
 def cores(bench: Bench) -> None:
-    """One core and two, from which the load takes what it needs if there is no third."""
-    mlp = {"mlp": bench.models / "mlp"}
-    core = bench.plan.core
-    with bench.ours(mlp) as one, bench.ours(mlp, f"{core},{core + 1}") as two:
-        for ours in (one, two):
+    """One core and two, from which the load takes what it needs if there is no third.
+
+    The model costs nothing, so that what grows with the cores is the way to it.
+    """
+    one, two = str(bench.plan.core), f"{bench.plan.core},{bench.plan.core + 1}"
+    places = {ONE_CORE: (one,), TWO_CORES: (two,), FRONT_END: (two, "--grpc_front_ends=1")}
+    models_served = {"number": bench.models / "number"}
+    with ExitStack() as stack:
+        servers = {
+            case: stack.enter_context(bench.ours(models_served, *where)) for case, where in places.items()
+        }
+        for ours in servers.values():
             ours.server.suspend()
         for _ in range(bench.plan.repeats):
-            for case, ours in (("1 core", one), ("2 cores", two)):
+            for case, ours in servers.items():
                 with awake(ours.server):
-                    target = Target(ours.grpc, requests.tfs("mlp", models.row("mlp")))
+                    target = Target(ours.grpc, requests.tfs("number", models.row("number")))
                     bench.record("cores", OURS, case, bench.closed_loop(ours.server, 64, target))
 
 
