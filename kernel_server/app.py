@@ -7,6 +7,7 @@ import gc
 import logging
 import os
 import signal
+import sys
 import time
 from collections.abc import Coroutine
 from typing import Any
@@ -24,6 +25,12 @@ from kernel_server.security.token_file import TokenFile
 from kernel_server.servables.tensorflow_device import resolve_device
 from kernel_server.settings import Settings
 
+_SWITCH_SECONDS = 0.5e-3
+"""How long a busy event loop keeps the interpreter from a thread that has a batch to run or its answers to tell.
+
+With Python's 5 ms a model with few requests pays them twice while another one is saturated.
+"""
+
 _GRACE_SECONDS = 1.0
 """What connections get to end in after the last answer."""
 
@@ -36,6 +43,7 @@ def run(settings: Settings) -> int:
     Raises a ``ServingError`` that says what kept the server from starting.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname).1s %(name)s: %(message)s")
+    sys.setswitchinterval(_SWITCH_SECONDS)
     if not uvloop.run(_serve(settings)):
         # Python would wait at its end for the threads, and a model that never returns keeps one for ever.
         os._exit(0)
