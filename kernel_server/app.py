@@ -26,7 +26,7 @@ from kernel_server.servables.tensorflow_device import resolve_device
 from kernel_server.settings import Settings
 
 _SWITCH_SECONDS = 0.5e-3
-"""How long a busy event loop keeps the interpreter from a thread that has a batch to run or its answers to tell.
+"""How long a busy event loop keeps the interpreter from a thread that has a batch to run or answers to tell.
 
 With Python's 5 ms a model with few requests pays them twice while another one is saturated.
 """
