@@ -43,14 +43,19 @@ class Prometheus:
     """The HTTP API of a Prometheus."""
 
     def __init__(self, address: str) -> None:
-        self._http = httpx.Client(base_url=f"{address}/api/v1", timeout=60)
+        self._http = httpx.Client(base_url=address, timeout=60)
+
+    @property
+    def ready(self) -> bool:
+        """Whether it answers queries; for a moment it listens and does not."""
+        try:
+            return self._http.get("/-/ready").is_success
+        except httpx.TransportError:
+            return False
 
     def get(self, path: str, **parameters: str) -> Any:
-        """The data of an answer; None as long as nobody listens."""
-        try:
-            return self._http.get(path, params=parameters).raise_for_status().json()["data"]
-        except httpx.ConnectError:
-            return None
+        """The data of an answer."""
+        return self._http.get(f"/api/v1/{path}", params=parameters).raise_for_status().json()["data"]
 
     def finds(self, query: str) -> bool:
         """Whether Grafana would draw something for this query."""
@@ -81,7 +86,7 @@ def prometheus(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iter
         )
     try:
         running = Prometheus(f"http://{address}")
-        until(lambda: running.get("targets") is not None, "it answers", (folder / "log").read_text)
+        until(lambda: running.ready, "it answers", (folder / "log").read_text)
         yield running
     finally:
         process.terminate()
