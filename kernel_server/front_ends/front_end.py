@@ -6,12 +6,20 @@ import asyncio
 import socket
 import ssl
 
+from kernel_server.errors import Unavailable
 from kernel_server.front_ends.link import Kind, Link
 from kernel_server.front_ends.remote_calls import ANSWER_SIZES, packed
 from kernel_server.http2.connection import Connection
-from kernel_server.http2.frames import ErrorCode
 from kernel_server.http2.headers import Headers
 from kernel_server.http2.stream import Exchange, Stream
+from kernel_server.rpc.call import refused
+
+
+class ModelProcessBusy(Unavailable):
+    """The model process does not take what the front end has for it."""
+
+    def __init__(self) -> None:
+        super().__init__("The server does not keep up with its requests; try again, or send to another one.")
 
 
 class FrontEnd:
@@ -53,7 +61,7 @@ class FrontEnd:
 
     def _accept(self, stream: Stream, headers: Headers) -> Exchange:
         if self._link.full:
-            stream.reset(ErrorCode.REFUSED_STREAM)  # clients may try again, elsewhere if they can
+            return refused(stream, ModelProcessBusy())
         self._last = number = self._last + 1 & 0xFFFFFFFF
         self._streams[number] = stream
         self._link.send(Kind.OPEN, number, packed(headers))

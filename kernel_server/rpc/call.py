@@ -204,6 +204,20 @@ class Conversation(Call):
         self.close()
 
 
-def refuse(stream: Answering, error: ServingError) -> None:
-    """Answer a call with the status and message of ``error`` before its request is read."""
+def refused(stream: Answering, error: ServingError) -> Ignored:
+    """A call that is answered with the status and message of ``error`` before its request is read."""
     stream.finish(trailers(error, with_head=True))
+    return Ignored()
+
+
+class Ignored:
+    """What comes on a stream that was answered before its request was read."""
+
+    def data(self, payload: bytes) -> None:
+        """Not wanted any more."""
+
+    def end(self) -> None:
+        """Not waited for any more."""
+
+    def gone(self) -> None:
+        """Not missed."""

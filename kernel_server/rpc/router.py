@@ -8,7 +8,7 @@ from collections.abc import Collection
 from kernel_server.errors import ServingError, Unimplemented
 from kernel_server.http2.headers import Headers, write_headers
 from kernel_server.http2.stream import Answering, Exchange
-from kernel_server.rpc.call import Call, Conversation, refuse
+from kernel_server.rpc.call import Call, Conversation, Ignored, refused
 from kernel_server.rpc.methods import Begin, Methods
 from kernel_server.security.scopes import needed
 from kernel_server.security.tokens import Tokens
@@ -42,13 +42,12 @@ class Router:
         """The call that a new stream carries; one that cannot be served fails before its request is read."""
         if not headers.get(b"content-type", b"").startswith(b"application/grpc"):
             stream.finish(_UNSUPPORTED_MEDIA_TYPE)
-            return _Ignored()
+            return Ignored()
         path = headers.get(b":path", b"")
         try:
             begin = self._begin_for(path, headers)
         except ServingError as error:
-            refuse(stream, error)
-            return _Ignored()
+            return refused(stream, error)
         kind = Conversation if path in self._conversations else Call
         return kind(stream, headers, begin, self._loop, self._most_bytes)
 
@@ -60,16 +59,3 @@ class Router:
         if self._tokens is not None and scope is not None:
             self._tokens.check(headers.get(b"authorization"), scope)
         return begin
-
-
-class _Ignored:
-    """A stream that was answered before its request was read."""
-
-    def data(self, payload: bytes) -> None:
-        pass
-
-    def end(self) -> None:
-        pass
-
-    def gone(self) -> None:
-        pass

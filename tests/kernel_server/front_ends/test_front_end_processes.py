@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,6 +16,7 @@ from support.servers import PATIENCE, Server, until
 from support.stubs import Client
 
 StartServer = Callable[..., Server]
+UNAVAILABLE = grpc.StatusCode.UNAVAILABLE
 
 
 def front_ends(server: Server) -> list[psutil.Process]:
@@ -52,6 +55,30 @@ def test_errors_and_other_services_come_through(server: Server) -> None:
     assert "Servable not found for request: Latest(no such)" in caught.value.details()
     assert client.status("half")[0][1] == "AVAILABLE"
     assert client.batching("half").generation == 1
+
+
+def test_what_the_server_does_not_take_is_refused_and_the_rest_is_answered(server: Server) -> None:
+    unlimited = [("grpc.max_send_message_length", -1)]
+    with grpc.insecure_channel(server.state["grpc_address"], unlimited) as channel:
+        assert Client(channel).predict("half", [2.0])["y"] == [4.0]
+        predict = channel.unary_unary("/tensorflow.serving.PredictionService/Predict")
+        os.kill(server.process.pid, signal.SIGSTOP)
+        try:
+            waiting = [predict.future(bytes(8 << 20), timeout=PATIENCE) for _ in range(16)]
+            until(lambda: _is_refused(predict), "the front end is full")
+        finally:
+            os.kill(server.process.pid, signal.SIGCONT)
+        assert {call.code() for call in waiting} <= {grpc.StatusCode.INVALID_ARGUMENT, UNAVAILABLE}
+        assert Client(channel).predict("half", [2.0])["y"] == [4.0]
+
+
+def _is_refused(predict: grpc.UnaryUnaryMultiCallable) -> bool:
+    """Whether a small call is refused at once, rather than left to wait."""
+    try:
+        predict(b"", timeout=0.2)
+    except grpc.RpcError as error:
+        return error.code() is UNAVAILABLE and "does not keep up" in error.details()
+    return False
 
 
 def test_one_that_dies_is_replaced(server: Server) -> None:
