@@ -12,6 +12,7 @@ import grpc
 import psutil
 import pytest
 from support.certificates import make_authority
+from support.children import children_running
 from support.servers import PATIENCE, Server, until
 from support.stubs import Client
 
@@ -20,8 +21,7 @@ UNAVAILABLE = grpc.StatusCode.UNAVAILABLE
 
 
 def front_ends(server: Server) -> list[psutil.Process]:
-    children = psutil.Process(server.process.pid).children()
-    return [child for child in children if "kernel_server.front_ends" in child.cmdline()]
+    return children_running("kernel_server.front_ends", server.process.pid)
 
 
 @pytest.fixture(scope="module")

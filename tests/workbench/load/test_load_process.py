@@ -16,6 +16,7 @@ from pathlib import Path
 import grpc
 import psutil
 import pytest
+from support.children import children_running
 
 from workbench.load import LoadCancelled, LoadFailed, LoadSpec, Progress, run_load
 
@@ -40,7 +41,7 @@ def wait_until(condition: Callable[[], bool], seconds: float = 20.0) -> bool:
 
 def generators(of: int) -> list[psutil.Process]:
     """The generator processes that ``of`` has started."""
-    return [child for child in psutil.Process(of).children() if "workbench.load" in child.cmdline()]
+    return children_running("workbench.load", of)
 
 
 def test_open_loop_sends_the_whole_schedule_and_checks_every_reply(half_plus_two, spec: LoadSpec) -> None:

@@ -1,0 +1,20 @@
+"""The processes that another process has started, by the module they run."""
+
+from __future__ import annotations
+
+import contextlib
+
+import psutil
+
+
+def children_running(module: str, parent: int) -> list[psutil.Process]:
+    """The living children of process ``parent`` with ``module`` in their command line.
+
+    One that ends meanwhile, or that its parent has not yet buried, is not among them.
+    """
+    found = []
+    for child in psutil.Process(parent).children():
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if module in child.cmdline():
+                found.append(child)
+    return found
