@@ -18,6 +18,7 @@ from workbench.metadata import DEFAULT_SIGNATURE, ModelMetadata, Signature
 from workbench.tensors import to_arrays, to_result
 from workbench.transport.addresses import is_http
 from workbench.transport.base import AsyncTransport, Transport
+from workbench.transport.headers import Headers, traffic_headers
 from workbench.transport.over_grpc import AsyncGrpcTransport, GrpcTransport
 from workbench.transport.over_http import AsyncHttpTransport, HttpTransport
 from workbench.versions import VersionList
@@ -57,6 +58,7 @@ class Client:
         label: str | None = None,
         signature: str = "",
         output_filter: Sequence[str] = (),
+        traffic_key: str | None = None,
         timeout: float | None = None,
     ) -> Any:
         """What ``model`` answers to ``inputs``.
@@ -67,12 +69,14 @@ class Client:
         gets a data frame back where the outputs have its rows. Strings come back as ``bytes``; arrays may be
         read-only.
 
-        Without ``version`` or ``label`` the highest available version answers; an empty ``signature`` means
-        ``serving_default``, an empty ``output_filter`` all outputs. Raises :class:`RequestFailed` with the
-        server's error, or ``DEADLINE_EXCEEDED`` after ``timeout`` seconds.
+        Without ``version`` or ``label`` the highest available version answers, or where traffic is divided
+        one of its versions: always the same for the same ``traffic_key``, such as the name of a user. An
+        empty ``signature`` means ``serving_default``, an empty ``output_filter`` all outputs. Raises
+        :class:`RequestFailed` with the server's error, or ``DEADLINE_EXCEEDED`` after ``timeout`` seconds.
         """
         ref = ModelRef(model, version, label)
-        return self._run(self._conversation.predict(ref, inputs, signature, output_filter), timeout)
+        steps = self._conversation.predict(ref, inputs, signature, output_filter)
+        return self._run(steps, timeout, traffic_headers(traffic_key))
 
     def status(self, model: str, *, timeout: float | None = None) -> VersionList:
         """Every version the server has seen, highest first. Raises :class:`RequestFailed`."""
@@ -104,13 +108,13 @@ class Client:
     def __repr__(self) -> str:
         return f"Client({self.target!r})"
 
-    def _run(self, steps: Steps[T], timeout: float | None) -> T:
+    def _run(self, steps: Steps[T], timeout: float | None, headers: Headers = ()) -> T:
         deadline = monotonic() + (self.timeout if timeout is None else timeout)
         try:
             call = next(steps)
             while True:
                 try:
-                    data = self._transport.send(call.path, call.body, _remaining(deadline))
+                    data = self._transport.send(call.path, call.body, _remaining(deadline), headers)
                 except RequestFailed as error:
                     call = steps.throw(error)
                 else:
@@ -140,11 +144,13 @@ class AsyncClient:
         label: str | None = None,
         signature: str = "",
         output_filter: Sequence[str] = (),
+        traffic_key: str | None = None,
         timeout: float | None = None,
     ) -> Any:
         """What ``model`` answers to ``inputs``; see :meth:`Client.predict`."""
         ref = ModelRef(model, version, label)
-        return await self._run(self._conversation.predict(ref, inputs, signature, output_filter), timeout)
+        steps = self._conversation.predict(ref, inputs, signature, output_filter)
+        return await self._run(steps, timeout, traffic_headers(traffic_key))
 
     async def status(self, model: str, *, timeout: float | None = None) -> VersionList:
         """Every version the server has seen, highest first. Raises :class:`RequestFailed`."""
@@ -176,13 +182,13 @@ class AsyncClient:
     def __repr__(self) -> str:
         return f"AsyncClient({self.target!r})"
 
-    async def _run(self, steps: Steps[T], timeout: float | None) -> T:
+    async def _run(self, steps: Steps[T], timeout: float | None, headers: Headers = ()) -> T:
         deadline = monotonic() + (self.timeout if timeout is None else timeout)
         try:
             call = next(steps)
             while True:
                 try:
-                    data = await self._transport.send(call.path, call.body, _remaining(deadline))
+                    data = await self._transport.send(call.path, call.body, _remaining(deadline), headers)
                 except RequestFailed as error:
                     call = steps.throw(error)
                 else:

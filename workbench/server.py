@@ -252,9 +252,10 @@ class Server:
         """Divide requests that name no version among versions or labels: ``{1: 90, 2: 10}``.
 
         It acts from the next request on and outlasts reloads; ``None``, :meth:`make_live` and
-        :meth:`roll_back` end it. Requests with the same ``x-traffic-key``, which is gRPC metadata or an HTTP
-        header, get the same version. One that is unloaded later leaves its share to the others. Raises
-        :class:`~workbench.errors.RequestFailed` for one that is not loaded.
+        :meth:`roll_back` end it. Requests with the same ``traffic_key``, which other clients send as
+        ``x-traffic-key`` in gRPC metadata or an HTTP header, get the same version. One that is unloaded later
+        leaves its share to the others. Raises :class:`~workbench.errors.RequestFailed` for one that is not
+        loaded.
         """
         return self._traffic.replace_split(self._rollout.choose(model), weights or {})
 

@@ -19,7 +19,7 @@ def running(affine, tmp_path_factory):
     base_path = tmp_path_factory.mktemp("traffic") / "affine"
     for version in ("1", "2"):
         shutil.copytree(affine / version, base_path / version)
-    with Server.start(base_path, name="traffic", device="cpu", rest=False) as server:
+    with Server.start(base_path, name="traffic", device="cpu") as server:
         yield server
 
 
@@ -32,11 +32,15 @@ def server(running):
     return running
 
 
+def version_of(answer):
+    """The version that gave it: y = version * 1 + 10 * version."""
+    return round(float(answer[0, 0]) / 11)
+
+
 def answering(server, requests=100):
-    """How many requests each version answers, told from its answer: y = version * 1 + 10 * version."""
+    """How many requests each version answers."""
     with server.client() as client:
-        answers = [client.predict("affine", ROWS)[0, 0] for _ in range(requests)]
-    return Counter(round(float(answer) / 11) for answer in answers)
+        return Counter(version_of(client.predict("affine", ROWS)) for _ in range(requests))
 
 
 def test_traffic_is_divided_and_undivided(server):
@@ -55,6 +59,22 @@ def test_requests_are_counted_by_arm(server):
     answering(server, 10)
     after = {arm.version: arm.requests for arm in server.traffic().arms}
     assert {version: after[version] - before[version] for version in after} == {1: 5, 2: 5}
+
+
+@pytest.mark.parametrize("rest", [False, True])
+async def test_a_key_keeps_its_version(server, rest):
+    server.set_traffic({1: 50, 2: 50})
+    keys = [f"user-{number}" for number in range(20)] + ["", "Ada Lovelace", "100 % \u00fc\n"]
+    found = {}
+    with server.client() as client:
+        for key in keys:
+            (found[key],) = {version_of(client.predict("affine", ROWS, traffic_key=key)) for _ in range(3)}
+    assert set(found.values()) == {1, 2}
+    with server.client(rest=rest) as client:
+        assert {key: version_of(client.predict("affine", ROWS, traffic_key=key)) for key in keys} == found
+    async with server.async_client(rest=rest) as client:
+        for key in keys:
+            assert version_of(await client.predict("affine", ROWS, traffic_key=key)) == found[key]
 
 
 def test_a_version_that_is_unloaded_leaves_its_share(server):

@@ -9,6 +9,7 @@ import grpc
 
 from workbench.errors import RequestFailed
 from workbench.transport.addresses import is_local
+from workbench.transport.headers import Headers
 
 
 def channel_options(target: str) -> list[tuple[str, Any]]:
@@ -37,14 +38,14 @@ class GrpcTransport:
         self._channel = grpc.insecure_channel(target, options=channel_options(target))
         self._metadata = call_metadata(token)
 
-    def send(self, path: str, body: bytes | None, timeout: float) -> bytes:
+    def send(self, path: str, body: bytes | None, timeout: float, headers: Headers = ()) -> bytes:
         """The answer's bytes.
 
         Raises :class:`RequestFailed` after ``timeout`` seconds or with the server's error.
         """
         try:
             reply: bytes = self._channel.unary_unary(path, bytes, bytes)(
-                body or b"", timeout=timeout, metadata=self._metadata
+                body or b"", timeout=timeout, metadata=(*self._metadata, *headers)
             )
         except grpc.RpcError as error:
             raise _failure(error) from None
@@ -76,7 +77,7 @@ class AsyncGrpcTransport:
         self._metadata = call_metadata(token)
         self._channel: grpc.aio.Channel | None = None
 
-    async def send(self, path: str, body: bytes | None, timeout: float) -> bytes:
+    async def send(self, path: str, body: bytes | None, timeout: float, headers: Headers = ()) -> bytes:
         """The answer's bytes.
 
         Raises :class:`RequestFailed` after ``timeout`` seconds or with the server's error.
@@ -85,7 +86,7 @@ class AsyncGrpcTransport:
             self._channel = grpc.aio.insecure_channel(self._target, options=channel_options(self._target))
         try:
             call = self._channel.unary_unary(path, bytes, bytes)
-            reply: bytes = await call(body or b"", timeout=timeout, metadata=self._metadata)
+            reply: bytes = await call(body or b"", timeout=timeout, metadata=(*self._metadata, *headers))
         except grpc.RpcError as error:
             raise _failure(error) from None
         return reply

@@ -10,6 +10,7 @@ import httpx
 
 from workbench.errors import RequestFailed
 from workbench.transport.addresses import is_local
+from workbench.transport.headers import Headers
 
 _CODES = {
     400: "INVALID_ARGUMENT",
@@ -32,13 +33,13 @@ class HttpTransport:
     def __init__(self, address: str, token: str | None = None) -> None:
         self._http = httpx.Client(**_options(address, token))
 
-    def send(self, path: str, body: bytes | None, timeout: float) -> bytes:
+    def send(self, path: str, body: bytes | None, timeout: float, headers: Headers = ()) -> bytes:
         """The answer's bytes.
 
         Raises :class:`RequestFailed` after ``timeout`` seconds or with the server's error.
         """
         try:
-            reply = self._http.request(_method(body), path, content=body, timeout=timeout)
+            reply = self._http.request(_method(body), path, content=body, headers=[*headers], timeout=timeout)
         except httpx.TransportError as error:
             raise _failure(error) from None
         return _content(reply)
@@ -54,13 +55,15 @@ class AsyncHttpTransport:
     def __init__(self, address: str, token: str | None = None) -> None:
         self._http = httpx.AsyncClient(**_options(address, token))
 
-    async def send(self, path: str, body: bytes | None, timeout: float) -> bytes:
+    async def send(self, path: str, body: bytes | None, timeout: float, headers: Headers = ()) -> bytes:
         """The answer's bytes.
 
         Raises :class:`RequestFailed` after ``timeout`` seconds or with the server's error.
         """
         try:
-            reply = await self._http.request(_method(body), path, content=body, timeout=timeout)
+            reply = await self._http.request(
+                _method(body), path, content=body, headers=[*headers], timeout=timeout
+            )
         except httpx.TransportError as error:
             raise _failure(error) from None
         return _content(reply)

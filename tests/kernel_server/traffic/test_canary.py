@@ -10,6 +10,7 @@ from typing import Any
 
 import grpc
 import httpx
+import numpy as np
 import pytest
 from support.examples import (
     CLASSIFY,
@@ -23,6 +24,7 @@ from support.metrics import lint, scrape
 from support.servers import Server, until
 from support.stubs import TIMEOUT, Client, model_config, predict_request, refused
 from tensorflow_serving.config import model_server_config_pb2
+from tritonclient.grpc import InferenceServerClient, InferInput
 
 from kernel_server.rpc import control_pb2 as pb
 
@@ -121,6 +123,24 @@ class TestSplit:
                 assert reply.json()["predictions"][0]["y"] == 2.0 + found[key]
                 assert reply.headers["X-Model-Version"] == str(found[key])
         assert set(found.values()) == {1, 2}
+
+    def test_a_key_has_that_version_in_the_open_inference_protocol_too(
+        self, client: Client, server: Server
+    ) -> None:
+        client.split("half", {1: 50, 2: 50})
+        infer = f"{server.state['rest_address']}/v2/models/half/infer"
+        given = InferInput("x", [1], "FP32")
+        given.set_data_from_numpy(np.array([2], np.float32))
+        body = {"inputs": [{"name": "x", "datatype": "FP32", "shape": [1], "data": [2.0]}]}
+        with InferenceServerClient(server.state["grpc_address"]) as triton, httpx.Client() as rest:
+            for key in KEYS:
+                (expected,) = versions(client, 1, key)
+                header = {"x-traffic-key": key}
+                for _ in range(2):
+                    reply = triton.infer("half", [given], headers=header).get_response()
+                    assert reply.model_version == str(expected)
+                    reply = rest.post(infer, json=body, headers=header).json()
+                    assert reply["model_version"] == str(expected)
 
     def test_every_kind_of_call(self, client: Client, server: Server) -> None:
         client.split("examples", {1: 50, 2: 50})
