@@ -31,7 +31,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -39,12 +39,13 @@ from numpy.typing import DTypeLike
 from kernel_server.core.dtypes import DataType
 from kernel_server.core.loader import Loader, LoaderFactory
 from kernel_server.core.servable import Array, Servable, ServableId
-from kernel_server.core.signature import DEFAULT_SIGNATURE, Signature, TensorSpec
+from kernel_server.core.signature import CLASSIFY, DEFAULT_SIGNATURE, PREDICT, REGRESS, Signature, TensorSpec
 from kernel_server.errors import Internal, InvalidArgument, NotFound, ServingError
 from kernel_server.servables.functions import FunctionServable, to_bytes
 from kernel_server.settings import Settings
 
 FILE = "servable.py"
+METHODS = {"predict": PREDICT, "classify": CLASSIFY, "regress": REGRESS}
 
 _log = logging.getLogger(__name__)
 
@@ -75,7 +76,11 @@ class DeclaredFunction:
 
 
 def signature(
-    *, inputs: Mapping[str, Tensor], outputs: Mapping[str, Tensor], name: str = DEFAULT_SIGNATURE
+    *,
+    inputs: Mapping[str, Tensor],
+    outputs: Mapping[str, Tensor],
+    name: str = DEFAULT_SIGNATURE,
+    method: Literal["predict", "classify", "regress"] = "predict",
 ) -> Callable[[Callable[..., Any]], DeclaredFunction]:
     """Declare that a function answers the signature ``name``.
 
@@ -83,8 +88,13 @@ def signature(
     output; for a single output the array will do. A ``ValueError`` of it refuses the values of a
     request: that request fails, and the others of its batch run again without it. Whatever else it
     raises fails the whole batch as an internal error, and is logged.
+
+    A function answers Classify and Regress, too, if its one input is ``inputs``, strings that each are a
+    serialized ``tensorflow.Example``. To Classify it answers ``classes``, strings, and ``scores``, float32,
+    or one of them, in rows of ``[number of classes]``; to Regress ``outputs``, a float32 for each example.
+    ``method`` says so to clients, and to a server with ``--enable_signature_method_name_check``.
     """
-    declared = Signature(name, _specs(inputs), _specs(outputs))
+    declared = Signature(name, _specs(inputs), _specs(outputs), METHODS[method])
     return lambda function: DeclaredFunction(function, declared)
 
 

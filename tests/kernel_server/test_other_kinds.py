@@ -12,9 +12,17 @@ import httpx
 import numpy as np
 import pytest
 import tensorflow as tf
-from support.other_models import KINDS, Kind, python_file
+from support.examples import (
+    CLASSIFY,
+    REGRESS,
+    classification_request,
+    model_spec,
+    multi_inference_request,
+    regression_request,
+)
+from support.other_models import KINDS, Kind, chain_of_examples, python_file, python_of_examples
 from support.servers import Server, until
-from support.stubs import Client, model_config, predict_request, refused
+from support.stubs import TIMEOUT, Client, model_config, predict_request, refused
 from tensorflow_serving.apis import prediction_log_pb2
 from tensorflow_serving.config import model_server_config_pb2
 
@@ -24,6 +32,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("kinds")
     for name, kind in KINDS.items():
         kind.export(folder / name / "1")
+    python_of_examples(folder / "examples" / "1")
+    chain_of_examples(folder / "chained_examples" / "1")
     python_file(folder / "moving" / "1")
     warm_up = folder / "moving" / "1" / "assets.extra" / "tf_serving_warmup_requests"
     warm_up.parent.mkdir()
@@ -36,6 +46,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def server(folder: Path) -> Iterator[Server]:
     configs = [model_config(name, folder / name, platform=kind.platform) for name, kind in KINDS.items()]
+    configs.append(model_config("examples", folder / "examples", platform="python"))
+    configs.append(model_config("chained_examples", folder / "chained_examples"))
     configs.append(model_config("moving", folder / "moving", platform="python"))
     config = model_server_config_pb2.ModelServerConfig(model_config_list={"config": configs})
     (folder / "models.txt").write_text(str(config))
@@ -112,6 +124,70 @@ class TestEveryKind:
         assert definition["outputs"].keys() == kind.outputs.keys()
         for tensor in (*definition["inputs"].values(), *definition["outputs"].values()):
             assert tensor["tensor_shape"]["dim"][0]["size"] == "-1", json.dumps(tensor)
+
+
+@pytest.mark.parametrize(("model", "labels"), [("examples", ["low", "high"]), ("chained_examples", ["", ""])])
+class TestExamples:
+    """Kinds that have what Classify and Regress ask for."""
+
+    EXAMPLES = ({"x": 0.25}, {"x": 1.0})
+
+    def test_each(self, client: Client, model: str, labels: list[str]) -> None:
+        request = classification_request(model, self.EXAMPLES)
+        classes = client.prediction.Classify(request, TIMEOUT).result.classifications
+        assert [[(c.label, c.score) for c in each.classes] for each in classes] == [
+            list(zip(labels, scores, strict=True)) for scores in ((0.75, 0.25), (0.0, 1.0))
+        ]
+        values = client.prediction.Regress(regression_request(model, self.EXAMPLES, "double"), TIMEOUT)
+        assert [each.value for each in values.result.regressions] == [0.5, 2.0]
+
+    def test_all_at_once(self, client: Client, model: str, labels: list[str]) -> None:
+        tasks = [(model_spec(model), CLASSIFY), (model_spec(model, "double"), REGRESS)]
+        reply = client.prediction.MultiInference(multi_inference_request(tasks, self.EXAMPLES), TIMEOUT)
+        classification, regression = reply.results
+        found = [
+            [c.score for c in each.classes] for each in classification.classification_result.classifications
+        ]
+        assert found == [[0.75, 0.25], [0.0, 1.0]]
+        assert [each.value for each in regression.regression_result.regressions] == [0.5, 2.0]
+
+    def test_rest(self, server: Server, model: str, labels: list[str]) -> None:
+        root, body = f"{server.state['rest_address']}/v1/models/{model}", {"examples": self.EXAMPLES}
+        classes = httpx.post(f"{root}:classify", json=body).json()
+        assert classes == {
+            "results": [[[labels[0], 0.75], [labels[1], 0.25]], [[labels[0], 0], [labels[1], 1]]]
+        }
+        values = httpx.post(f"{root}:regress", json=body | {"signature_name": "double"}).json()
+        assert values == {"results": [0.5, 2.0]}
+
+
+@pytest.mark.parametrize(
+    ("model", "classify", "regress"),
+    [
+        ("python", "No classification inputs found", "No regression inputs found"),
+        ("onnx", "Expected one input Tensor.", "Expected one input Tensor."),
+        ("tflite", "No classification inputs found", "No regression inputs found"),
+        ("hashmap", "No classification inputs found", "Expected one output Tensor."),
+        ("vocabulary", "No classification inputs found", "No regression inputs found"),
+        ("embeddings", "No classification inputs found", "No regression inputs found"),
+        ("chain", "No classification inputs found", "No regression inputs found"),
+        (
+            "sklearn",
+            "Expected classification signature outputs to contain",
+            "could not convert string to float",
+        ),
+    ],
+)
+def test_kinds_that_take_no_examples_say_so(client: Client, model: str, classify: str, regress: str) -> None:
+    invalid, examples = grpc.StatusCode.INVALID_ARGUMENT, [{"x": 1.0}]
+    with refused(invalid, classify):
+        client.prediction.Classify(classification_request(model, examples), TIMEOUT)
+    with refused(invalid, regress):
+        client.prediction.Regress(regression_request(model, examples), TIMEOUT)
+    for method, message in ((CLASSIFY, classify), (REGRESS, regress)):
+        with refused(invalid, message):
+            tasks = [(model_spec(model), method)]
+            client.prediction.MultiInference(multi_inference_request(tasks, examples), TIMEOUT)
 
 
 def test_a_request_that_the_function_refuses(client: Client) -> None:

@@ -26,6 +26,30 @@ def add(x):
     return x + offset
 """
 
+EXAMPLES_FILE = """
+import numpy as np
+import tensorflow as tf
+from kernel_server.servables.python import Tensor, signature
+
+EXAMPLES = {"inputs": Tensor(str, [None])}
+ROWS, WORDS = Tensor("float32", [None, 2]), Tensor(str, [None, 2])
+
+
+def x_of(examples):
+    return tf.io.parse_example(examples, {"x": tf.io.FixedLenFeature([], tf.float32)})["x"].numpy()
+
+
+@signature(inputs=EXAMPLES, outputs={"classes": WORDS, "scores": ROWS}, method="classify")
+def classify(inputs):
+    x = x_of(inputs)
+    return {"classes": [["low", "high"]] * len(x), "scores": np.stack([1 - x, x], 1)}
+
+
+@signature(inputs=EXAMPLES, outputs={"outputs": Tensor("float32", [None])}, name="double", method="regress")
+def double(inputs):
+    return x_of(inputs) * 2
+"""
+
 
 @dataclass(frozen=True)
 class Kind:
@@ -44,6 +68,12 @@ def python_file(path: Path, offset: float = 1.0) -> None:
     path.mkdir(parents=True)
     (path / "servable.py").write_text(PYTHON_FILE)
     np.save(path / "offset.npy", offset)
+
+
+def python_of_examples(path: Path) -> None:
+    """Scores that x of an Example is ``low`` and ``high``; signature ``double`` answers 2 x."""
+    path.mkdir(parents=True)
+    (path / "servable.py").write_text(EXAMPLES_FILE)
 
 
 def sklearn_model(path: Path) -> None:
@@ -109,6 +139,27 @@ def chain(path: Path) -> None:
     (path / "chain.json").write_text('{"steps": ["count", "look_up"]}')
 
 
+def chain_of_examples(path: Path) -> None:
+    """A SavedModel that reads x from Examples, in front of a TFLite model of the same signatures as above."""
+    import tensorflow as tf
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "inputs")])
+    def read(inputs: Any) -> dict[str, Any]:
+        return tf.io.parse_example(inputs, {"x": tf.io.FixedLenFeature([], tf.float32)})
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.float32, "x")])
+    def score(x: Any) -> dict[str, Any]:
+        return {"scores": tf.stack([1 - x, x], 1)}
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.float32, "x")])
+    def double(x: Any) -> dict[str, Any]:
+        return {"outputs": x * 2}
+
+    tf.saved_model.save(tf.Module(), str(path / "read"), signatures=read)
+    converted(path / "score", {"serving_default": score, "double": double})
+    (path / "chain.json").write_text('{"steps": ["read", "score"]}')
+
+
 def tflite_model(path: Path) -> None:
     """``y`` is the sum of two columns; signature ``texts`` answers its strings."""
     import tensorflow as tf
@@ -121,9 +172,15 @@ def tflite_model(path: Path) -> None:
     def echo(text: Any) -> dict[str, Any]:
         return {"word": tf.identity(text)}
 
+    converted(path, {"serving_default": add, "texts": echo})
+
+
+def converted(path: Path, signatures: Mapping[str, Any]) -> None:
+    """A TFLite model of some ``tf.function``."""
+    import tensorflow as tf
+
     model = tf.Module()
-    model.add, model.echo = add, echo
-    signatures = {"serving_default": add, "texts": echo}
+    model.functions = list(signatures.values())
     tf.saved_model.save(model, str(path / "source"), signatures=signatures)
     converter = tf.lite.TFLiteConverter.from_saved_model(
         str(path / "source"), signature_keys=list(signatures)

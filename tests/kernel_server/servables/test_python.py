@@ -47,6 +47,16 @@ def run(servable: Servable, *inputs: Any, signature: str = "serving_default") ->
     return [output.tolist() for output in runner([np.asarray(value) for value in inputs])]
 
 
+@pytest.mark.parametrize("method", ["predict", "classify", "regress"])
+def test_the_method_that_a_function_is_made_for(load: Load, method: str) -> None:
+    servable = load(f"""
+@signature(inputs={{"inputs": WORDS}}, outputs={{"outputs": FLOATS}}, method="{method}")
+def length(inputs):
+    return [len(each) for each in inputs]
+""")
+    assert servable.signatures["serving_default"].method_name == f"tensorflow/serving/{method}"
+
+
 def test_functions_with_what_lies_beside_them(load: Load, tmp_path: Path) -> None:
     np.save(tmp_path / "weights.npy", np.array([2.0, 3.0]))
     servable = load("""
