@@ -37,11 +37,13 @@ class PlatformNotInstalled(FailedPrecondition):
 class Platforms:
     """Loader factories by platform name, each built on first use and then shared by its models.
 
-    ``wrap`` has the last word on each: it may return a factory whose loaders do more.
+    ``wrap`` has the last word on each platform: it may return a factory whose loaders do more.
     """
 
     def __init__(
-        self, settings: Settings, wrap: Callable[[LoaderFactory], LoaderFactory] = lambda factory: factory
+        self,
+        settings: Settings,
+        wrap: Callable[[str, LoaderFactory], LoaderFactory] = lambda platform, factory: factory,
     ) -> None:
         self._settings = settings
         self._wrap = wrap
@@ -60,5 +62,5 @@ class Platforms:
                 build: Platform = self._entry_points[platform].load()
             except ImportError as error:
                 raise PlatformNotInstalled(platform, error) from error
-            self._factories[platform] = self._wrap(build(self._settings))
+            self._factories[platform] = self._wrap(platform, build(self._settings))
         return self._factories[platform]

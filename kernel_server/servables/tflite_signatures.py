@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -85,9 +84,11 @@ class TensorSignature:
         return {name: by_name[_plain(spec.tensor_name)] for name, spec in specs.items()}
 
 
-def read_signatures(file: Path, interpreter: Interpreter) -> Mapping[str, RunnerSignature | TensorSignature]:
-    """Every signature of a model, by name."""
-    if definitions := _definitions(file.read_bytes()):
+def read_signatures(
+    model: bytes, interpreter: Interpreter
+) -> Mapping[str, RunnerSignature | TensorSignature]:
+    """Every signature of a model, by name; the interpreter is not run."""
+    if definitions := _definitions(model):
         return {
             name: TensorSignature(signature_from_proto(name, definition))
             for name, definition in definitions.items()

@@ -20,7 +20,14 @@ from support.examples import (
     multi_inference_request,
     regression_request,
 )
-from support.other_models import KINDS, Kind, chain_of_examples, python_file, python_of_examples
+from support.other_models import (
+    KINDS,
+    Kind,
+    chain_of_examples,
+    python_file,
+    python_of_examples,
+    tflite_of_examples,
+)
 from support.servers import Server, until
 from support.stubs import TIMEOUT, Client, model_config, predict_request, refused
 from tensorflow_serving.apis import prediction_log_pb2
@@ -34,6 +41,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         kind.export(folder / name / "1")
     python_of_examples(folder / "examples" / "1")
     chain_of_examples(folder / "chained_examples" / "1")
+    tflite_of_examples(folder / "tflite_examples" / "1")
     python_file(folder / "moving" / "1")
     warm_up = folder / "moving" / "1" / "assets.extra" / "tf_serving_warmup_requests"
     warm_up.parent.mkdir()
@@ -47,7 +55,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def server(folder: Path) -> Iterator[Server]:
     configs = [model_config(name, folder / name, platform=kind.platform) for name, kind in KINDS.items()]
     configs.append(model_config("examples", folder / "examples", platform="python"))
-    configs.append(model_config("chained_examples", folder / "chained_examples"))
+    configs += [model_config(name, folder / name) for name in ("chained_examples", "tflite_examples")]
     configs.append(model_config("moving", folder / "moving", platform="python"))
     config = model_server_config_pb2.ModelServerConfig(model_config_list={"config": configs})
     (folder / "models.txt").write_text(str(config))
@@ -126,7 +134,10 @@ class TestEveryKind:
             assert tensor["tensor_shape"]["dim"][0]["size"] == "-1", json.dumps(tensor)
 
 
-@pytest.mark.parametrize(("model", "labels"), [("examples", ["low", "high"]), ("chained_examples", ["", ""])])
+@pytest.mark.parametrize(
+    ("model", "labels"),
+    [("examples", ["low", "high"]), ("chained_examples", ["", ""]), ("tflite_examples", ["", ""])],
+)
 class TestExamples:
     """Kinds that have what Classify and Regress ask for."""
 

@@ -139,6 +139,24 @@ def chain(path: Path) -> None:
     (path / "chain.json").write_text('{"steps": ["count", "look_up"]}')
 
 
+def tflite_of_examples(path: Path, flex: bool = False) -> None:
+    """The same of a TFLite model, each of whose signatures parses examples itself."""
+    import tensorflow as tf
+
+    def x_of(inputs: Any) -> Any:
+        return tf.io.parse_example(inputs, {"x": tf.io.FixedLenFeature([], tf.float32)})["x"]
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "inputs")])
+    def score(inputs: Any) -> dict[str, Any]:
+        return {"scores": tf.stack([1 - x_of(inputs), x_of(inputs)], 1)}
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "inputs")])
+    def double(inputs: Any) -> dict[str, Any]:
+        return {"outputs": x_of(inputs) * 2}
+
+    converted(path, {"serving_default": score, "double": double}, flex)
+
+
 def chain_of_examples(path: Path) -> None:
     """A SavedModel that reads x from Examples, in front of a TFLite model of the same signatures as above."""
     import tensorflow as tf
@@ -175,8 +193,8 @@ def tflite_model(path: Path) -> None:
     converted(path, {"serving_default": add, "texts": echo})
 
 
-def converted(path: Path, signatures: Mapping[str, Any]) -> None:
-    """A TFLite model of some ``tf.function``."""
+def converted(path: Path, signatures: Mapping[str, Any], flex: bool = False) -> None:
+    """A TFLite model of some ``tf.function``, with TensorFlow's own operations if ``flex``."""
     import tensorflow as tf
 
     model = tf.Module()
@@ -185,6 +203,9 @@ def converted(path: Path, signatures: Mapping[str, Any]) -> None:
     converter = tf.lite.TFLiteConverter.from_saved_model(
         str(path / "source"), signature_keys=list(signatures)
     )
+    converter.allow_custom_ops = True
+    if flex:
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS, tf.lite.OpsSet.SELECT_TF_OPS]
     (path / "model.tflite").write_bytes(converter.convert())
     shutil.rmtree(path / "source")
 

@@ -13,6 +13,7 @@ import pytest
 from flatbuffers import Builder, flexbuffers
 from support.other_models import tflite_model
 from support.running import load, run
+from support.testdata import upstream
 from tensorflow.core.framework import types_pb2
 from tensorflow.core.protobuf import meta_graph_pb2
 
@@ -84,6 +85,13 @@ def test_signatures_of_the_converter(folder: Path) -> None:
     assert run(model, [[1, 2], [3, 4], [5, 6]]) == [[3.0, 7.0, 11.0]]
     assert run(model, [b"a", b"b"], signature="texts") == [[b"a", b"b"]]
     assert run(model, [[1, 2]]) == [[3.0]]
+
+
+@pytest.mark.parametrize("name", ["tflite", "tflite_with_sigdef"])
+def test_models_of_tensorflow_serving(name: str) -> None:
+    model = load(FACTORY, upstream(f"saved_model_half_plus_two_{name}/00000123"))
+    assert list(model.signatures["serving_default"].inputs) == ["x"]
+    assert run(model, [[2.0], [4.0]]) == [[[3.0], [4.0]]]
 
 
 def test_several_interpreters_answer_at_once(folder: Path) -> None:
