@@ -27,6 +27,14 @@ def finish(pane: Pane) -> str:
     return str(pane.message.value)
 
 
+def look_no_more(panel: Panel) -> None:
+    """Stops the panel's looking, and waits for a look under way."""
+    looking = panel.session.refresher._thread
+    assert looking is not None
+    panel.session.refresher.stop()
+    looking.join(SWAP_SECONDS)
+
+
 def press(panel: Panel, action: str, version: int) -> str:
     """As the browser does when a button of the version table is pressed."""
     tab = panel.versions_tab
@@ -190,7 +198,7 @@ def test_a_sweep_without_sense_is_refused(panel: Panel, levels: str, mode: str, 
 
 
 def test_stopping_asks_first_while_requests_are_in_flight(panel: Panel) -> None:
-    panel.session.refresher.stop()
+    look_no_more(panel)
     snapshot, tab = panel.session.snapshot, panel.server_tab
     signature = replace(snapshot.statistics.signatures[0], in_flight_requests=3)
     panel.session.snapshot = replace(
