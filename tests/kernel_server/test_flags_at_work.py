@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import grpc
 import httpx
+import psutil
 import pytest
 import tensorflow as tf
 from support.metrics import scrape
@@ -17,6 +18,33 @@ from tensorflow_serving.apis import prediction_log_pb2
 from tensorflow_serving.config import model_server_config_pb2
 
 from kernel_server.servables.warmup import WARMUP_FILE
+
+SLOW = ("slow1", "slow2", "slow3")
+SLOW_FILE = """
+from pathlib import Path
+from time import sleep
+
+from kernel_server.servables.python import Tensor, signature
+
+
+def pass_gate(name):
+    place = Path(__file__).parents[2]
+    (Path(__file__).parent / f"at_{name}").touch()
+    while not (place / name).exists():
+        sleep(0.01)
+
+
+def close():
+    pass_gate("unloading")
+
+
+@signature(inputs={"x": Tensor("float32", [None])}, outputs={"y": Tensor("float32", [None])})
+def same(x):
+    return x
+
+
+pass_gate("loading")
+"""
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +85,7 @@ def flagged(folder: Path) -> Iterator[Server]:
         rest_api_enable_cors_support=True,
         enable_serialization_as_tensor_content=True,
         grpc_channel_arguments="grpc.max_receive_message_length=1000",
-        tensorflow_session_parallelism=1,
+        tensorflow_session_parallelism=5,
     )
     try:
         yield server.wait_until_ready()
@@ -91,6 +119,60 @@ def test_the_longest_run_of_a_rest_call(flagged: Server, stubs: Client) -> None:
     reply = httpx.post(address, json={"instances": [1]}, timeout=60)
     assert (reply.status_code, reply.json()) == (504, {"error": "Timed out waiting for notification"})
     stubs.predict("gate", [1], signature="release")
+
+
+def test_so_many_loads_and_unloads_at_once(
+    flagged: Server, stubs: Client, folder: Path, models: dict[str, Path]
+) -> None:
+    """The third has to wait until one of the two before it is through."""
+    others = [model_config(name, models[name]) for name in ("half", "gate")]
+    slow = [model_config(name, folder / "slow" / name, platform="python") for name in SLOW]
+    for name in SLOW:
+        (folder / "slow" / name / "1").mkdir(parents=True)
+        (folder / "slow" / name / "1" / "servable.py").write_text(SLOW_FILE)
+
+    def waiting(gate: str) -> int:
+        return len(list((folder / "slow").glob(f"*/1/at_{gate}")))
+
+    def states() -> list[str]:
+        return sorted(state for name in SLOW for state in stubs_status(stubs, name))
+
+    try:
+        configure(folder, *others, *slow)
+        until(lambda: waiting("loading") == 2, "two are loading")
+        assert states() == ["LOADING", "LOADING", "START"]
+        assert waiting("loading") == 2
+        (folder / "slow" / "loading").touch()
+        until(lambda: states() == ["AVAILABLE"] * 3, "all are loaded")
+        configure(folder, *others)
+        until(lambda: waiting("unloading") == 2, "two are unloading")
+        assert states() == ["UNLOADING"] * 3
+        assert waiting("unloading") == 2
+        (folder / "slow" / "unloading").touch()
+        until(lambda: states() == ["END"] * 3, "all are unloaded")
+    finally:
+        for gate in ("loading", "unloading"):
+            (folder / "slow" / gate).touch()
+
+
+def test_threads_of_sessions(
+    flagged: Server, start_server: Callable[..., Server], models: dict[str, Path]
+) -> None:
+    server = start_server(
+        model_name="half",
+        model_base_path=models["half"],
+        tensorflow_inter_op_parallelism=7,
+        tensorflow_intra_op_parallelism=100,
+    ).wait_until_ready()
+    assert threads_between_operations(flagged) == 5
+    assert threads_between_operations(server) == 7
+    # Those within an operation have no name of their own, but are more than all others.
+    assert 100 < psutil.Process(server.process.pid).num_threads() < 150
+
+
+def threads_between_operations(server: Server) -> int:
+    tasks = Path(f"/proc/{server.process.pid}/task")
+    return [name.read_text().strip() for name in tasks.glob("*/comm")].count("tf_Compute")
 
 
 def test_a_changed_configuration(
