@@ -131,25 +131,24 @@ def test_so_many_loads_and_unloads_at_once(
         (folder / "slow" / name / "1").mkdir(parents=True)
         (folder / "slow" / name / "1" / "servable.py").write_text(SLOW_FILE)
 
-    def waiting(gate: str) -> int:
-        return len(list((folder / "slow").glob(f"*/1/at_{gate}")))
-
-    def states() -> list[str]:
-        return sorted(state for name in SLOW for state in stubs_status(stubs, name))
+    def seen(gate: str) -> tuple[int, list[str]]:
+        """How many wait at a gate, and the states of all."""
+        states = sorted(state for name in SLOW for state in stubs_status(stubs, name))
+        return len(list((folder / "slow").glob(f"*/1/at_{gate}"))), states
 
     try:
         configure(folder, *others, *slow)
-        until(lambda: waiting("loading") == 2, "two are loading")
-        assert states() == ["LOADING", "LOADING", "START"]
-        assert waiting("loading") == 2
+        two_loading = 2, ["LOADING", "LOADING", "START"]
+        until(lambda: seen("loading") == two_loading, "two are loading", lambda: str(seen("loading")))
+        assert seen("loading") == two_loading
         (folder / "slow" / "loading").touch()
-        until(lambda: states() == ["AVAILABLE"] * 3, "all are loaded")
+        until(lambda: seen("loading") == (3, ["AVAILABLE"] * 3), "all are loaded")
         configure(folder, *others)
-        until(lambda: waiting("unloading") == 2, "two are unloading")
-        assert states() == ["UNLOADING"] * 3
-        assert waiting("unloading") == 2
+        two_unloading = 2, ["UNLOADING"] * 3
+        until(lambda: seen("unloading") == two_unloading, "two are unloading", lambda: str(seen("unloading")))
+        assert seen("unloading") == two_unloading
         (folder / "slow" / "unloading").touch()
-        until(lambda: states() == ["END"] * 3, "all are unloaded")
+        until(lambda: seen("unloading") == (3, ["END"] * 3), "all are unloaded")
     finally:
         for gate in ("loading", "unloading"):
             (folder / "slow" / gate).touch()
