@@ -14,6 +14,7 @@ from typing import Any
 
 import uvloop
 
+from kernel_server import logs
 from kernel_server.config.model_server import ModelServerConfig
 from kernel_server.config.platform import with_platform_config
 from kernel_server.handlers.config_file import ConfigFile
@@ -42,7 +43,7 @@ def run(settings: Settings) -> int:
 
     Raises a ``ServingError`` that says what kept the server from starting.
     """
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname).1s %(name)s: %(message)s")
+    logs.to_stderr()
     sys.setswitchinterval(_SWITCH_SECONDS)
     if not uvloop.run(_serve(settings)):
         # Python would wait at its end for the threads, and a model that never returns keeps one for ever.

@@ -129,3 +129,11 @@ class Internal(ServingError):
     """A defect of this server."""
 
     code = "INTERNAL"
+
+
+_BY_CODE = {kind.code: kind for kind in ServingError.__subclasses__()}
+
+
+def error_of(code: str, message: str) -> ServingError:
+    """The error of a canonical code; ``Internal`` for a code that is none."""
+    return _BY_CODE.get(code, Internal)(message)

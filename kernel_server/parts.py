@@ -26,6 +26,7 @@ from kernel_server.handlers.reload import ReloadHandler
 from kernel_server.handlers.statistics import StatisticsHandler
 from kernel_server.handlers.status import StatusHandler
 from kernel_server.handlers.traffic import TrafficHandler
+from kernel_server.isolation.loader import with_isolation
 from kernel_server.monitoring.loads import Loads
 from kernel_server.monitoring.totals import Totals
 from kernel_server.plug_ins import POLICIES, SOURCES, plug_in
@@ -118,8 +119,9 @@ class Parts:
             drain=DrainHandler(self.models, self.scheduler),
         )
 
-    def _equip(self, make: LoaderFactory) -> LoaderFactory:
+    def _equip(self, platform: str, make: LoaderFactory) -> LoaderFactory:
         """Have loaders do more than loading."""
+        make = with_isolation(make, platform, self._settings)
         make = with_counted_loading(with_warm_up(make, self._settings), self.loads)
         own = self._settings.enable_batching and self._settings.enable_per_model_batching_parameters
         return with_own_batching(make, self.scheduler) if own else make

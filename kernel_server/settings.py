@@ -6,7 +6,7 @@ Names, defaults and meanings are those of ``tensorflow_model_server``, except fo
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -95,6 +95,10 @@ class Settings:
         default="availability_preserving",
         metadata=_loading("how versions are swapped: resource_preserving or an entry point's name (ours)"),
     )
+    isolated_models: str = field(
+        default="",
+        metadata=_loading("models whose versions run in processes of their own: names a,b or all (ours)"),
+    )
     num_load_threads: int = field(
         default=0, metadata=_loading("versions that load at once; 0: one after the other")
     )
@@ -136,7 +140,8 @@ class Settings:
 
     device: str = field(default="auto", metadata=_tensorflow("auto, cpu or gpu:N (ours)"))
     per_process_gpu_memory_fraction: float = field(
-        default=0.0, metadata=_tensorflow("share of GPU memory; 0: as needed")
+        default=0.0,
+        metadata=_tensorflow("share of GPU memory for each process (isolated_models); 0: as needed"),
     )
     tensorflow_session_parallelism: int = field(
         default=0, metadata=_tensorflow("threads within and between ops; 0: auto")
@@ -198,6 +203,15 @@ class Settings:
     def model_tags(self) -> tuple[str, ...]:
         """The single tags of ``saved_model_tags``."""
         return tuple(tag.strip() for tag in self.saved_model_tags.split(",") if tag.strip())
+
+    def flags(self) -> list[str]:
+        """A command line that says the same."""
+        values = {flag.name: (getattr(self, flag.name), flag.default) for flag in fields(self)}
+        return [
+            f"--{name}={str(value).lower() if isinstance(value, bool) else value}"
+            for name, (value, default) in values.items()
+            if value != default
+        ]
 
     def validate(self) -> None:
         """Raise :class:`~kernel_server.errors.InvalidArgument` for settings no server can start with.

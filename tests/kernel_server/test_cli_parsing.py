@@ -39,6 +39,7 @@ SERVABLE = ["--model_base_path=/models/m"]
 )
 def test_flags(arguments: list[str], expected: Settings) -> None:
     assert parse(arguments) == expected
+    assert parse(expected.flags()) == expected
 
 
 def test_defaults_are_those_of_tensorflow_model_server() -> None:
