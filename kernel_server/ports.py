@@ -14,6 +14,7 @@ from kernel_server.rpc.server import GrpcServer
 from kernel_server.security.tls import server_context
 from kernel_server.security.tokens import Tokens
 from kernel_server.settings import Port, Settings
+from kernel_server.turns import Turns
 
 
 class Ports:
@@ -26,7 +27,8 @@ class Ports:
         self._settings = settings
         self._tokens = tokens
         self._metrics_path = _metrics_path(settings)
-        self._grpc = GrpcServer(handlers, process, settings, tokens)
+        self._turns = Turns()
+        self._grpc = GrpcServer(handlers, process, settings, tokens, self._turns)
         self._rest: RestServer | None = None
 
     async def open(self) -> Addresses:
@@ -58,6 +60,7 @@ class Ports:
             self._handlers,
             host=settings.host,
             port=port,
+            turns=self._turns,
             tokens=self._tokens,
             timeout_seconds=settings.rest_api_timeout_in_ms / 1000,
             cors=settings.rest_api_enable_cors_support,

@@ -113,7 +113,6 @@ class Batch:
         "batched",
         "close_reason",
         "computed",
-        "dispatched",
         "executed_rows",
         "generation",
         "limit",
@@ -122,6 +121,7 @@ class Batch:
         "pieces",
         "queue",
         "rows",
+        "started",
     )
 
     def __init__(self, queue: BatchQueue, limit: int) -> None:
@@ -134,7 +134,7 @@ class Batch:
         self.rows = self.executed_rows = 0
         self.opened = perf_counter()
         self.close_reason = FULL
-        self.dispatched = self.assembled = self.computed = 0.0
+        self.started = self.assembled = self.computed = 0.0
 
     def is_overdue(self, now: float) -> bool:
         """Whether the first request has waited for the whole timeout (``perf_counter``)."""
@@ -160,6 +160,7 @@ class Batch:
         When the model refuses a batch of several requests each runs again alone, so that one bad
         request spoils no other. TensorFlow Serving fails them all.
         """
+        self.started = perf_counter()
         try:
             self._run_together()
         except (InvalidArgument, FailedPrecondition) as error:

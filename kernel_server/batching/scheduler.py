@@ -74,15 +74,15 @@ class BatchScheduler:
         queue.statistics.retire()
 
     def offer(self, queue: BatchQueue) -> None:
-        """``queue`` has one more request: send a batch off if one is due and a thread is free."""
+        """``queue`` has one more request: send a batch off if one is due and there is room."""
         if not queue.in_rotation:
             queue.in_rotation = True
             self._rotation.append(queue)
-        if self._running < self._limit:
-            if queue.has_closed or not queue.parameters.batch_timeout_micros:
-                self._pump()
-            else:
-                self._quiet_watch.start()
+        waits = queue.parameters.batch_timeout_micros and not queue.has_closed
+        if waits and self._has_free_thread:
+            self._quiet_watch.start()
+        elif self._has_room_for(queue):
+            self._pump()
 
     async def drain(self, timeout: float) -> int:
         """Send off what waits; return when all is answered, or after ``timeout`` seconds.
@@ -120,48 +120,68 @@ class BatchScheduler:
             thread.join(max(0.0, deadline - perf_counter()))
         return not any(thread.is_alive() for thread in self._threads)
 
+    @property
+    def _has_free_thread(self) -> bool:
+        return self._running < self._limit
+
+    def _has_room_for(self, queue: BatchQueue) -> bool:
+        """Whether a thread is free, or the next one will be and should serve a model that has none.
+
+        Such a batch is there when the thread looks for one, so a model with few requests waits for one
+        batch of a saturated neighbour, and not also for the loop to see to the answers of that batch.
+        """
+        model = queue.model
+        if model.running >= model.parameters.num_batch_threads:
+            return False
+        return self._has_free_thread or (self._running == self._limit and not model.running)
+
     def _pump(self, quiet: bool = False) -> None:
         """Give free threads what is due; with a ``quiet`` loop, everything that waits is."""
         misses = 0
         now = perf_counter()
-        while self._rotation and self._running < self._limit and misses < len(self._rotation):
+        while self._rotation and self._running <= self._limit and misses < len(self._rotation):
             queue = self._rotation.popleft()
             misses = 0 if self._dispatch_from(queue, now, quiet) else misses + 1
             if queue.enqueued:
                 self._rotation.append(queue)
             else:
                 queue.in_rotation = False
-        if self._rotation and self._running < self._limit:
+        if self._rotation and self._has_free_thread:
             self._quiet_watch.start()
 
     def _dispatch_from(self, queue: BatchQueue, now: float, quiet: bool) -> bool:
-        if queue.model.running >= queue.model.parameters.num_batch_threads:
+        if not self._has_room_for(queue):
             return False
         if not queue.has_closed:
-            if quiet or self._draining or queue.is_complete:
-                queue.close_open(DRAIN if self._draining else IDLE)
-            else:
-                queue.close_overdue(now)
+            self._close_what_is_due(queue, now, quiet)
         batch = queue.take()
         if batch is None:
             return False
         self._dispatch(batch)
         return True
 
+    def _close_what_is_due(self, queue: BatchQueue, now: float, quiet: bool) -> None:
+        """What no more requests are expected for; and while no thread is free, the rest may grow."""
+        if self._draining:
+            queue.close_open(DRAIN)
+        elif queue.is_complete or (quiet and self._has_free_thread):
+            queue.close_open(IDLE)
+        elif self._has_free_thread:
+            queue.close_overdue(now)
+
     def _is_any_due(self, now: float) -> bool:
         return any(queue.is_due(now) for queue in self._rotation)
 
     def _went_quiet(self, quiet: bool) -> bool:
         self._pump(quiet)
-        return self._running < self._limit and any(queue.may_run for queue in self._rotation)
+        return self._has_free_thread and any(queue.may_run for queue in self._rotation)
 
     def _dispatch(self, batch: Batch) -> None:
         queue = batch.queue
         queue.model.running += 1
         self._running += 1
-        if self._running > len(self._threads):
+        if len(self._threads) < min(self._running, self._limit):
             self._add_thread()
-        batch.dispatched = perf_counter()
         self._inbox.put(batch)
 
     def _add_thread(self) -> None:

@@ -33,7 +33,7 @@ from kernel_server.http2.frames import (
 )
 from kernel_server.http2.headers import HeaderBlock, HeaderReader, Headers
 from kernel_server.http2.outgoing import MOST_UNSENT, Outgoing
-from kernel_server.http2.stream import Exchange, Stream
+from kernel_server.http2.stream import IGNORED, Exchange, Stream
 
 RECEIVE_WINDOW = 1 << 30
 """Bytes that a client may send ahead; topped up long before they are used."""
@@ -80,6 +80,7 @@ class Incoming:
     def forget(self, stream: Stream) -> None:
         """The stream has ended."""
         self._streams.pop(stream.number, None)
+        stream.exchange = IGNORED  # the two refer to each other: they would wait for the garbage collector
         if stream.unread:
             self._read_up(stream)
         if self._leaving and not self._streams:

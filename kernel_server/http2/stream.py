@@ -58,6 +58,22 @@ class Exchange(Protocol):
         """The stream was reset or the connection is lost: no answer is wanted any more."""
 
 
+class Ignored:
+    """The exchange of a stream that was answered before its request was read."""
+
+    def data(self, payload: bytes) -> None:
+        """Not wanted any more."""
+
+    def end(self) -> None:
+        """Not waited for any more."""
+
+    def gone(self) -> None:
+        """Not missed."""
+
+
+IGNORED = Ignored()
+
+
 class Stream:
     """The answering side of one request; see :class:`Answering`.
 
@@ -170,5 +186,6 @@ class Stream:
         out.unblock(self)
         out.unsent -= len(self._waiting) - self._sent
         self._waiting, self._sent = b"", 0
+        exchange = self.exchange
         self._owner.forget(self)
-        self.exchange.gone()
+        exchange.gone()

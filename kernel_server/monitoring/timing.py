@@ -71,8 +71,8 @@ class TimingRecord:
             raise ValueError("the request has not been through a batch")
         return (
             self.decoded - self.received,
-            batch.dispatched - self.queued,
-            batch.assembled - batch.dispatched,
+            batch.started - self.queued,
+            batch.assembled - batch.started,
             batch.computed - batch.assembled,
             self.sent - self.finished,
             self.sent - self.received,

@@ -47,8 +47,13 @@ class Call:
         exchange.on_gone = self._gone
 
     def begin(self, api: Api, authorize: Callable[[Exchange, str], None]) -> None:
-        """Have the call answered by ``api``, now or later, if ``authorize`` does not raise."""
+        """Have the call answered by ``api``, now or later, if ``authorize`` does not raise.
+
+        Does nothing for a client that has left meanwhile.
+        """
         exchange = self._exchange
+        if not exchange.awaited:
+            return
         try:
             call, model, begin = api.route(exchange.method, exchange.path)
             authorize(exchange, call)

@@ -15,14 +15,16 @@ from kernel_server.rest.metrics import Metrics
 from kernel_server.rest.status_codes import http_status
 from kernel_server.security.scopes import needed
 from kernel_server.security.tokens import MissingScope, Tokens
+from kernel_server.turns import Turns
 
 
 class Face:
     """Answers HTTP requests; a :class:`~kernel_server.rest.http1.exchange.Service`.
 
     ``apis`` are found by the first segment of a path, in lower case and with the slash that follows it, if
-    any. With ``tokens`` a call needs one with its scope; probes need none. ``is_ready`` decides what
-    ``/readyz`` says. Bodies may have ``most_bytes``.
+    any. Calls are begun in ``turns``, those of one path one after another. With ``tokens`` a call needs one
+    with its scope; probes need none. ``is_ready`` decides what ``/readyz`` says. Bodies may have
+    ``most_bytes``.
     """
 
     def __init__(
@@ -30,6 +32,7 @@ class Face:
         apis: Mapping[str, Api],
         metrics: Metrics,
         totals: Totals,
+        turns: Turns,
         *,
         tokens: Tokens | None,
         cors: bool,
@@ -38,6 +41,7 @@ class Face:
     ) -> None:
         self._apis = apis
         self._metrics = metrics
+        self._turns = turns
         self._tokens = tokens
         self._is_ready = is_ready
         self._cors = _cors_headers(with_token=tokens is not None) if cors else ()
@@ -64,7 +68,7 @@ class Face:
         elif exchange.method == "OPTIONS":
             exchange.reply(self._preflight(exchange))
         else:
-            self._call(exchange).begin(api, self._authorize)
+            self._turns.take(path, partial(self._call(exchange).begin, api, self._authorize))
 
     def refusal(self, error: ServingError) -> Reply:
         """The reply that tells a client of ``error``."""

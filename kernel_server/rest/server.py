@@ -13,6 +13,7 @@ from kernel_server.rest.http1.listener import Listener
 from kernel_server.rest.metrics import Metrics
 from kernel_server.rest.open_inference import OpenInference
 from kernel_server.security.tokens import Tokens
+from kernel_server.turns import Turns
 
 MAX_BODY_BYTES = 128 * 1024 * 1024
 """Default limit of a request body; as Python values it takes a few times as much memory."""
@@ -21,11 +22,11 @@ MAX_BODY_BYTES = 128 * 1024 * 1024
 class RestServer:
     """Serves ``handlers`` over HTTP on the running event loop, from :meth:`start` to :meth:`stop`.
 
-    ``port`` 0 lets the operating system choose. With ``tokens`` every call must carry one with its scope;
-    ``None`` lets everyone in. ``timeout_seconds`` bounds a prediction. ``cors`` adds the headers that let
-    pages of other origins call. ``/livez`` and ``/readyz`` need no token; the latter says what
-    ``is_ready`` returns. ``metrics_path`` is where metrics are told with TensorFlow Serving's names; with
-    conventional ones they are always at ``/metrics``.
+    ``port`` 0 lets the operating system choose. Calls are begun in ``turns``. With ``tokens`` every call
+    must carry one with its scope; ``None`` lets everyone in. ``timeout_seconds`` bounds a prediction.
+    ``cors`` adds the headers that let pages of other origins call. ``/livez`` and ``/readyz`` need no
+    token; the latter says what ``is_ready`` returns. ``metrics_path`` is where metrics are told with
+    TensorFlow Serving's names; with conventional ones they are always at ``/metrics``.
     """
 
     def __init__(
@@ -34,6 +35,7 @@ class RestServer:
         *,
         host: str,
         port: int,
+        turns: Turns,
         tokens: Tokens | None = None,
         timeout_seconds: float = 30.0,
         cors: bool = False,
@@ -48,6 +50,7 @@ class RestServer:
             {"v1/": Calls(handlers, timeout_seconds), "v2/": open_inference, "v2": open_inference},
             Metrics(handlers.metrics, metrics_path),
             handlers.totals,
+            turns,
             tokens=tokens,
             cors=cors,
             most_bytes=max_body_bytes,

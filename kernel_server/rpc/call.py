@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from kernel_server.errors import Cancelled, DeadlineExceeded, Internal, ServingError
 from kernel_server.http2.headers import Headers
-from kernel_server.http2.stream import Answering
+from kernel_server.http2.stream import IGNORED, Answering, Exchange
 from kernel_server.rpc.framing import (
     HEAD,
     OK,
@@ -20,9 +20,11 @@ from kernel_server.rpc.framing import (
     announced_size,
     framed,
     inflated,
+    subject,
     trailers,
 )
 from kernel_server.traffic.split import TRAFFIC_KEY
+from kernel_server.turns import Turns
 
 _log = logging.getLogger(__name__)
 
@@ -52,6 +54,7 @@ class Call:
         "_size",
         "_stream",
         "_timer",
+        "_turns",
         "deadline",
         "model",
         "on_gone",
@@ -65,11 +68,13 @@ class Call:
         headers: Headers,
         begin: Callable[[Call, bytes], None],
         loop: asyncio.AbstractEventLoop,
+        turns: Turns,
         most_bytes: int,
     ) -> None:
         self._stream = stream
         self._begin = begin
         self._loop = loop
+        self._turns = turns
         self._most_bytes = most_bytes
         self._encoding = headers.get(b"grpc-encoding", b"identity")
         self._received = bytearray()
@@ -96,22 +101,24 @@ class Call:
                 self.fail(NotOneMessage(self._received))
 
     def end(self) -> None:
-        """The request is complete: hand its message over."""
+        """The request is complete: hand its message over when its model has a turn."""
         if self._ended:
             return
         if len(self._received) == self._size:
-            self._hand_over(self._size)
+            self._turns.take(subject(self._received), self._have_turn)
         else:
             self.fail(NotOneMessage(self._received))
 
     def gone(self) -> None:
         """Nobody waits for the answer any more."""
-        if not self._ended:
-            self._finish()
-            late = self.deadline is not None and time.monotonic() > self.deadline - _CLOCK_SLACK
-            self._tell_refusal(DeadlineExceeded() if late else Cancelled())
-        if self.on_gone is not None:
-            self.on_gone()
+        if self._ended:
+            return
+        on_gone = self.on_gone
+        self._finish()
+        late = self.deadline is not None and time.monotonic() > self.deadline - _CLOCK_SLACK
+        self._tell_refusal(DeadlineExceeded() if late else Cancelled())
+        if on_gone is not None:
+            on_gone()
 
     def reply(self, message: bytes) -> bool:
         """Answer the call with its one message; false when nobody waits any more."""
@@ -146,8 +153,13 @@ class Call:
 
     def _finish(self) -> None:
         self._ended = True
+        self.on_gone = None  # it refers to the call: the two would wait for the garbage collector
         if self._timer is not None:
             self._timer.cancel()
+
+    def _have_turn(self) -> None:
+        if not self._ended:
+            self._hand_over(self._size)
 
     def _hand_over(self, size: int) -> None:
         """Let the method have the first message, which takes ``size`` bytes."""
@@ -174,9 +186,10 @@ class Call:
             self._timer = self._loop.call_later(seconds, self._expire)
 
     def _expire(self) -> None:
+        on_gone = self.on_gone
         self.fail(DeadlineExceeded("Timed out waiting for notification"))
-        if self.on_gone is not None:
-            self.on_gone()
+        if on_gone is not None:
+            on_gone()
 
 
 class Conversation(Call):
@@ -204,20 +217,7 @@ class Conversation(Call):
         self.close()
 
 
-def refused(stream: Answering, error: ServingError) -> Ignored:
+def refused(stream: Answering, error: ServingError) -> Exchange:
     """A call that is answered with the status and message of ``error`` before its request is read."""
     stream.finish(trailers(error, with_head=True))
-    return Ignored()
-
-
-class Ignored:
-    """What comes on a stream that was answered before its request was read."""
-
-    def data(self, payload: bytes) -> None:
-        """Not wanted any more."""
-
-    def end(self) -> None:
-        """Not waited for any more."""
-
-    def gone(self) -> None:
-        """Not missed."""
+    return IGNORED

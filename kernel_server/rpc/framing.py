@@ -67,6 +67,12 @@ def announced_size(body: bytes | bytearray) -> int:
     return PREFIX_LENGTH + int.from_bytes(body[1:PREFIX_LENGTH], "big")
 
 
+def subject(body: bytes | bytearray) -> bytes:
+    """What the message in ``body`` is about: its first field, which in every request names the model."""
+    begin = PREFIX_LENGTH + 2
+    return bytes(body[begin : begin + body[begin - 1]]) if len(body) > begin else b""
+
+
 def framed(message: bytes) -> bytes:
     """The message with its prefix."""
     return b"\x00" + len(message).to_bytes(4, "big") + message

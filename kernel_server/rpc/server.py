@@ -29,6 +29,7 @@ from kernel_server.rpc.addresses import bind_tcp, listen_tcp, listen_unix
 from kernel_server.rpc.router import Router
 from kernel_server.security.tokens import Tokens
 from kernel_server.settings import Settings
+from kernel_server.turns import Turns
 
 _HEALTH_NAMES = (
     "ModelService",
@@ -49,7 +50,12 @@ class GrpcServer:
     """Serves prediction, models, Open Inference, control, health and reflection; see :meth:`start`."""
 
     def __init__(
-        self, handlers: Handlers, process: ServerProcess, settings: Settings, tokens: Tokens | None
+        self,
+        handlers: Handlers,
+        process: ServerProcess,
+        settings: Settings,
+        tokens: Tokens | None,
+        turns: Turns,
     ) -> None:
         self._host = settings.host
         reflection = reflection_service.ReflectionService(_REFLECTED).methods()
@@ -68,6 +74,7 @@ class GrpcServer:
         self._router = Router(
             methods,
             tokens,
+            turns,
             conversations=reflection,
             most_bytes=most_received_bytes(settings.grpc_channel_arguments),
         )

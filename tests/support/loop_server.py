@@ -22,6 +22,7 @@ from kernel_server.rpc.addresses import bind_tcp, listen_tcp, listen_unix
 from kernel_server.rpc.call import Call
 from kernel_server.rpc.methods import Begin, conversation, streaming
 from kernel_server.rpc.router import Router
+from kernel_server.turns import Turns
 
 PATIENCE = 60.0
 ECHO, LENGTH, GIVE, HOLD, FAIL, BREAK, COUNT, FLOOD, TALK = (
@@ -51,7 +52,9 @@ class LoopServer:
         self.connections: set[Connection] = set()
         self.address: tuple[str, int]
         self.crashes: list[str] = []
-        self._make_router = lambda: Router(methods, None, conversations=conversations, most_bytes=most_bytes)
+        self._make_router = lambda: Router(
+            methods, None, Turns(), conversations=conversations, most_bytes=most_bytes
+        )
         self._tls = tls
         self._socket_path = socket_path
         self._front_end = front_end

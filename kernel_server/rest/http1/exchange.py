@@ -49,6 +49,11 @@ class Exchange:
         self.body = b""
         self.on_gone: Callable[[], None] | None = None
 
+    @property
+    def awaited(self) -> bool:
+        """Whether the client still waits for its reply."""
+        return self._sender is not None
+
     def reply(self, reply: Reply) -> bool:
         """Answer the request; false when nobody waits any more."""
         sender, self._sender, self.on_gone = self._sender, None, None

@@ -362,9 +362,25 @@ async def test_models_take_turns_on_a_shared_thread() -> None:
         )
         futures = [submit(busy, i) for i in range(6)]
         futures.append(submit(calm, 1.0))
+        assert calm.model.running == 1, "it is there when the thread looks for a batch"
         gate.set()
         await asyncio.gather(*futures)
-        assert order.index("calm") <= 2
+        assert order == ["busy", "calm", *["busy"] * 5]
+
+
+async def test_a_batch_that_has_no_thread_grows_even_beyond_the_timeout() -> None:
+    busy_model, model = Doubler(), Doubler()
+    parameters = BatchingParameters(max_batch_size=8, batch_timeout_micros=1000, num_batch_threads=1)
+    async with scheduling(parameters) as scheduler:
+        busy = scheduler.add_queue(ServableId("busy", 1), "serving_default", busy_model)
+        queue = scheduler.add_queue(ServableId("m", 1), "serving_default", model)
+        first = await occupy(busy, busy_model)
+        answers = [submit(queue, 1.0)]
+        await asyncio.sleep(10 * parameters.batch_timeout)
+        answers += [submit(queue, 2.0), submit(queue, 3.0)]
+        busy_model.gate.set()
+        await asyncio.gather(first, *answers)
+        assert model.sizes == [3]
 
 
 async def test_a_model_uses_no_more_threads_than_it_may() -> None:

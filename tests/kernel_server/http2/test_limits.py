@@ -94,7 +94,7 @@ class TestStreams:
         assert raw.next(DataFrame, first + 2).data == prefixed(b"hello")
 
     def test_rapid_reset(self, raw: RawClient, small: Small) -> None:
-        """Every call has begun when it is reset, and none is forgotten."""
+        """Calls that have begun when they are reset are given up, every one, and the others never begin."""
         fields = request_headers(HOLD)
         for begin in range(1, 10_001, 500):
             for stream in range(begin, begin + 500, 2):
@@ -103,7 +103,7 @@ class TestStreams:
                 )
         raw.send(raw.headers(20_001), raw.data(20_001))
         assert raw.next(DataFrame).stream_id == 20_001
-        assert len(small.held) == 5000
+        assert 0 < len(small.held) <= 5000
         assert small.given_up == small.held
 
     def test_resets_before_the_request_is_complete(self, raw: RawClient, small: Small) -> None:

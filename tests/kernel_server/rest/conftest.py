@@ -36,6 +36,7 @@ from kernel_server.servables.platforms import Platforms
 from kernel_server.settings import Settings
 from kernel_server.sources.file_system import FileSystemSource
 from kernel_server.traffic.mirror import Mirror
+from kernel_server.turns import Turns
 
 
 def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
@@ -86,7 +87,7 @@ async def start(serving: Serving) -> AsyncIterator[Start]:
     running: list[tuple[RestServer, httpx.AsyncClient]] = []
 
     async def _start(**options: Any) -> httpx.AsyncClient:
-        server = RestServer(serving.handlers, host="127.0.0.1", port=0, **options)
+        server = RestServer(serving.handlers, turns=Turns(), host="127.0.0.1", port=0, **options)
         client = httpx.AsyncClient(base_url=f"http://127.0.0.1:{await server.start()}", timeout=30)
         running.append((server, client))
         return client

@@ -12,6 +12,7 @@ from kernel_server.listening import AddressInUse
 from kernel_server.rest.server import RestServer
 from kernel_server.security.scopes import ALL, Scope
 from kernel_server.security.tokens import Tokens
+from kernel_server.turns import Turns
 
 PREDICT = "/v1/models/half:predict"
 ONE = json.dumps({"instances": [1]}).encode()
@@ -180,10 +181,10 @@ class TestLifeCycle:
         host, port = client.base_url.host, client.base_url.port
         assert port is not None
         with pytest.raises(AddressInUse, match=f"{host}:{port}.*--rest_api_port"):
-            await RestServer(serving.handlers, host=host, port=port).start()
+            await RestServer(serving.handlers, turns=Turns(), host=host, port=port).start()
 
     async def test_stop_closes_idle_connections_and_the_port(self, serving: Serving) -> None:
-        server = RestServer(serving.handlers, host="127.0.0.1", port=0)
+        server = RestServer(serving.handlers, turns=Turns(), host="127.0.0.1", port=0)
         port = await server.start()
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(request())
@@ -196,7 +197,7 @@ class TestLifeCycle:
             await asyncio.open_connection("127.0.0.1", port)
 
     async def test_stop_lets_a_running_request_finish(self, serving: Serving) -> None:
-        server = RestServer(serving.handlers, host="127.0.0.1", port=0)
+        server = RestServer(serving.handlers, turns=Turns(), host="127.0.0.1", port=0)
         url = f"http://127.0.0.1:{await server.start()}{PREDICT}"
         body = json.dumps({"instances": [1], "signature_name": "stuck"}).encode()
         async with httpx.AsyncClient(timeout=30) as client, asyncio.timeout(20):
@@ -208,7 +209,7 @@ class TestLifeCycle:
             await stopping
 
     async def test_stop_cuts_off_what_outlasts_its_grace(self, serving: Serving) -> None:
-        server = RestServer(serving.handlers, host="127.0.0.1", port=0)
+        server = RestServer(serving.handlers, turns=Turns(), host="127.0.0.1", port=0)
         url = f"http://127.0.0.1:{await server.start()}{PREDICT}"
         body = json.dumps({"instances": [1], "signature_name": "stuck"}).encode()
         async with httpx.AsyncClient(timeout=30) as client, asyncio.timeout(20):
@@ -219,7 +220,7 @@ class TestLifeCycle:
                 await running
 
     async def test_stop_before_start_and_twice(self, serving: Serving) -> None:
-        server = RestServer(serving.handlers, host="127.0.0.1", port=0)
+        server = RestServer(serving.handlers, turns=Turns(), host="127.0.0.1", port=0)
         await server.stop()
         await server.start()
         await server.stop()

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import gc
 import gzip
 import random
 import zlib
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 
 import grpc
 import pytest
 from support.h2_client import Answer, H2Client
 from support.loop_server import COUNT, ECHO, HOLD, LENGTH, TALK, LoopServer, Small
 from support.raw_client import prefixed
+from support.servers import until
 from support.stubs import TIMEOUT, refused
+
+from kernel_server.errors import Cancelled
+from kernel_server.rpc.call import Call
 
 LIMIT = 1 << 20
 
@@ -40,6 +46,32 @@ def send(wire: H2Client, body: bytes, path: str = LENGTH, **fields: str) -> Answ
     stream = wire.begin(path, **fields)
     wire.h2.send_data(stream, body, end_stream=True)
     return wire.answer(stream)
+
+
+def test_an_answered_call_leaves_nothing_to_the_garbage_collector() -> None:
+    def answer(call: Call, message: bytes) -> None:
+        call.on_gone = lambda: call.fail(Cancelled())
+        call.reply(message)
+
+    with (
+        closing(LoopServer({ECHO: answer})) as server,
+        collector_paused(),
+        H2Client(server.address) as client,
+    ):
+        for number in range(20):
+            assert client.exchange(b"%d" % number).message == b"%d" % number
+        until(lambda: not any(isinstance(found, Call) for found in gc.get_objects()), "no call is left")
+
+
+@contextmanager
+def collector_paused() -> Iterator[None]:
+    """With nothing left of what was before."""
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 class TestMessages:
