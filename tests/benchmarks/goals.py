@@ -11,7 +11,7 @@ from benchmarks.results import Results
 from benchmarks.scenarios.arrivals import THE_PEER
 from benchmarks.scenarios.closed import MODEL
 from benchmarks.scenarios.resources import FLOOR, FRONT_END, ONE_CORE, SIZES, START
-from benchmarks.scenarios.sharing import ALONE, LOADING, SATURATED
+from benchmarks.scenarios.sharing import ALONE, APART, LOADING, SATURATED
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ def _waits(results: Results) -> Iterator[Goal]:
         ours, peer = (results.median("poisson", server, case, "p99_ms") for server in (OURS, THE_PEER))
         yield Goal(f"p99 at {case} against that peer's", ours / peer, 0.5, at_least=False)
     alone = results.median("neighbours", OURS, ALONE, "p99_ms")
-    for case in (SATURATED, LOADING):
+    for case in (SATURATED, LOADING, APART):
         p99 = results.median("neighbours", OURS, case, "p99_ms")
         yield Goal(f"p99 at 20 requests/s, {case}, against alone", p99 / alone, 2.0, at_least=False)
 

@@ -14,6 +14,7 @@ from benchmarks.open_loop import Arrivals, OpenLoop
 from benchmarks.servers import Target
 
 ALONE, SATURATED, LOADING = "alone", "neighbour saturated", "neighbour loading"
+APART = "neighbour loading apart"
 
 _MODELS = 8
 _CALLERS = 64
@@ -34,19 +35,24 @@ def many(bench: Bench) -> None:
 
 
 def neighbours(bench: Bench) -> None:
-    """A model with 20 requests/s: alone, beside one that is saturated, beside one that loads versions."""
-    growing = bench.models / "growing"
-    shutil.copytree(bench.models / "cnn", growing)
-    mlp = bench.models / "mlp"
-    with bench.ours({"quiet": mlp, "busy": mlp, "growing": growing}) as ours:
+    """A model with 20 requests/s: alone, beside one that is saturated, beside one that loads versions.
+
+    The last one does so in the server or apart, in processes of their own.
+    """
+    mlp, growing = bench.models / "mlp", {LOADING: bench.models / "growing", APART: bench.models / "apart"}
+    for base_path in growing.values():
+        shutil.copytree(bench.models / "cnn", base_path)
+    served = {"quiet": mlp, "busy": mlp} | {base_path.name: base_path for base_path in growing.values()}
+    with bench.ours(served, "", "--isolated_models=apart") as ours:
         for _ in range(bench.plan.repeats):
             _record(bench, ALONE, _quiet(bench, ours))
             with _saturated(bench, ours):
                 _record(bench, SATURATED, _quiet(bench, ours))
-            run = _quiet(bench, ours)
-            while not run.over:
-                _load_next(ours, growing, bench.models / "cnn" / "1")
-            _record(bench, LOADING, run)
+            for case, base_path in growing.items():
+                run = _quiet(bench, ours)
+                while not run.over:
+                    _load_next(ours, base_path, bench.models / "cnn" / "1")
+                _record(bench, case, run)
 
 
 def _record(bench: Bench, case: str, run: OpenLoop) -> None:
