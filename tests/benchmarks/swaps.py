@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from support.children import children_running
 from support.servers import Server, until
 from support.steady_load import Load, switch_to
 from support.stubs import Client
@@ -61,7 +62,7 @@ def swap(server: Server, base_path: Path, swaps: int) -> Report:
 
 async def _swap(server: Server, base_path: Path, swaps: int) -> Report:
     client, process = Client(server.channel()), psutil.Process(server.process.pid)
-    resident = lambda: process.memory_info().rss  # noqa: E731
+    resident = lambda: _resident(process)  # noqa: E731
     report = Report(before=resident())
     await asyncio.to_thread(switch_to, client, base_path, 1)
     report.loaded = resident()
@@ -76,6 +77,12 @@ async def _swap(server: Server, base_path: Path, swaps: int) -> Report:
     await asyncio.to_thread(_unload, client)
     report.unloaded = resident()
     return report
+
+
+def _resident(server: psutil.Process) -> int:
+    """Of the server and of its models' processes; what they share counts for each of them."""
+    models = children_running("kernel_server.isolation", server.pid)
+    return sum(process.memory_info().rss for process in (server, *models))
 
 
 def _unload(client: Client) -> None:
@@ -102,13 +109,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--swaps", type=int, default=30)
     parser.add_argument("--megabytes", type=int, default=200)
+    parser.add_argument("--isolated", action="store_true", help="each version in a process of its own")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         for version in (1, 2):
             export(Path(folder, "half"), version, options.megabytes)
         Path(folder, "models.txt").write_text("model_config_list {}")
         server = Server(
-            Path(folder, "server"), model_config_file=Path(folder, "models.txt"), enable_batching=True
+            Path(folder, "server"),
+            model_config_file=Path(folder, "models.txt"),
+            enable_batching=True,
+            isolated_models="all" if options.isolated else "",
         )
         try:
             print(swap(server.wait_until_ready(), Path(folder, "half"), options.swaps))
