@@ -6,6 +6,7 @@ import asyncio
 import time
 from typing import Any
 
+from kernel_server import memory
 from kernel_server.batching.parameters import BatchingParameters
 from kernel_server.batching.scheduler import BatchScheduler
 from kernel_server.config.batching import batching_parameters, read_batching_parameters
@@ -132,6 +133,7 @@ class Parts:
         def forget(servable: ServableId) -> None:
             self.handlers.forget(servable)
             self.scheduler.batchings.forget(servable)
+            memory.give_back()
 
         def listen(state: VersionState) -> None:
             if state.state is not State.END:

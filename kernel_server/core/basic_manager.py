@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
+from kernel_server import memory
 from kernel_server.core.aspired import Aspired
 from kernel_server.core.handle import Lender
 from kernel_server.core.harness import Harness
@@ -89,7 +90,8 @@ class BasicManager:
     def _load(self, harness: Harness) -> None:
         started = time.monotonic()
         try:
-            servable = harness.load()
+            with memory.of_a_version():
+                servable = harness.load()
         except ServingError as error:
             self._load_failed(harness, error)
         except Exception as error:
