@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from subprocess import PIPE, Popen
+from threading import Timer
 from typing import Any
 
 import orjson
@@ -19,6 +20,9 @@ from kernel_server.isolation.connection import Connection
 from kernel_server.isolation.messages import Message, packed
 from kernel_server.isolation.signatures import signatures_of
 from kernel_server.settings import Settings
+
+_MOST_SECONDS_TO_CLOSE = 30.0
+"""A version that never returns must not keep others from being unloaded."""
 
 
 class ModelProcessEnded(Unavailable):
@@ -56,8 +60,16 @@ class ModelProcess:
         return signatures_of(self.ask(question("load")))
 
     def close(self) -> None:
-        """Let the servable give back what the end of a process does not; raises what it raises."""
-        self.ask(question("close"))
+        """Let the servable give back what the end of a process does not.
+
+        Raises what it raises, and :class:`ModelProcessEnded` when it takes too long.
+        """
+        limit = Timer(_MOST_SECONDS_TO_CLOSE, self._process.kill)
+        limit.start()
+        try:
+            self.ask(question("close"))
+        finally:
+            limit.cancel()
 
     def ask(self, text: str, arrays: Sequence[Array] = ()) -> Message:
         """The answer to a question, from any thread.

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -23,6 +23,11 @@ NUMBERS = sorted(set(DataType) - {DataType.INVALID, DataType.STRING})
 SHAPES = hnp.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=5)
 
 Ends = tuple[Connection, Connection]
+
+unhurried = settings(
+    deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True, database=None
+)
+"""A busy machine is no failure."""
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +68,7 @@ def assert_same(arrived: Array, array: Array) -> None:
         assert arrived.tobytes() == array.tobytes()
 
 
+@unhurried
 @given(
     st.text(st.characters(codec="utf-8")), st.lists(tensors(), max_size=4), st.sampled_from(["", "INTERNAL"])
 )
@@ -92,6 +98,7 @@ def test_no_tensor(ends: Ends) -> None:
         packed(Message("", [np.array(["2026-11-22"], "datetime64[D]")]))
 
 
+@unhurried
 @given(st.binary(max_size=64))
 def test_an_end_in_the_middle(junk: bytes) -> None:
     ours, theirs = socket.socketpair()
