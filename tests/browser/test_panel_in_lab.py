@@ -30,15 +30,18 @@ TOO_FAINT = """least => {
     const [low, high] = [light(one), light(other)].sort((a, b) => a - b);
     return (high + 0.05) / (low + 0.05);
   };
-  const ours = node => node.closest('.swb') && !node.closest('.jupyter-button, .lm-TabBar');
+  const ours = node => node.closest('.swb') && !node.closest('.lm-TabBar');
+  const faded = (colour, button) => button
+    ? opaque([...colour, Number(getComputedStyle(button).opacity)], behind(button.parentElement)) : colour;
   const texts = document.createTreeWalker(document.querySelector('.swb-panel'), NodeFilter.SHOW_TEXT);
   const found = new Set();
   while (texts.nextNode()) {
     const node = texts.currentNode.parentElement, text = texts.currentNode.textContent.trim();
-    if (!text || !node.checkVisibility() || !ours(node) || node.matches(':disabled')) continue;
+    if (!text || !node.checkVisibility() || !ours(node)) continue;
     const style = getComputedStyle(node), under = behind(node);
     const ink = numbers(node instanceof SVGElement ? style.fill : style.color);
-    const ratio = contrast(opaque(ink, under), under);
+    const button = node.closest('button');
+    const ratio = contrast(faded(opaque(ink, under), button), faded(under, button));
     if (ratio < least) found.add(`${ratio.toFixed(1)}: ${text.slice(0, 40)}`);
   }
   return [...found];
