@@ -90,7 +90,7 @@ class SavedModelLoader(Loader):
         try:
             with session.graph.as_default():
                 meta_graph = tf.compat.v1.saved_model.load(session, self._tags, str(self._directory))
-            initialize_remaining_variables(session, meta_graph, self._tags, self._directory)
+            initialize_remaining_variables(session, meta_graph, self._directory)
         except (tf.errors.DataLossError, tf.errors.OutOfRangeError) as error:
             raise CorruptSavedModel(self._directory, error.message) from error
         except tf.errors.OpError:
