@@ -9,7 +9,7 @@ from time import perf_counter
 
 Work = Callable[[], None]
 
-SLICE_SECONDS = 1e-3
+SLICE_SECONDS = 0.2e-3
 """How long requests are worked on before the loop sees to sockets and finished batches again."""
 
 
