@@ -1,115 +1,20 @@
-"""The manager under real threads: swaps, failures, retries, roll back, handles, stop."""
+"""The manager under real threads: lookups, swaps, handles, waiting, stop."""
 
 from __future__ import annotations
 
 import logging
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable
 
 import pytest
+from support.manager_bench import PATIENCE, Bench, Unit, UnitLoader
 
-from kernel_server.core.aspired import Aspired
-from kernel_server.core.loader import Loader
 from kernel_server.core.manager import Manager, ServableNotFound
 from kernel_server.core.policy import ResourcePreserving
-from kernel_server.core.servable import Runner, Servable, ServableId
-from kernel_server.core.signature import Signature
+from kernel_server.core.servable import ServableId
 from kernel_server.core.state import State, VersionState
-from kernel_server.errors import Cancelled, DataLoss, Internal, NotFound
-
-PATIENCE = 30.0
-
-
-class Unit(Servable):
-    """Has no signatures; tells when it is closed."""
-
-    def __init__(self) -> None:
-        self.closed = threading.Event()
-
-    @property
-    def signatures(self) -> Mapping[str, Signature]:
-        return {}
-
-    def runner(self, signature: str, outputs: Sequence[str]) -> Runner:
-        raise KeyError(signature)
-
-    def close(self) -> None:
-        assert not self.closed.is_set(), "closed twice"
-        self.closed.set()
-
-
-class UnitLoader(Loader):
-    """Loads a :class:`Unit`: when ``gate`` opens, and after raising ``failures``."""
-
-    def __init__(self, *failures: Exception, gate: threading.Event | None = None) -> None:
-        self.failures = list(failures)
-        self.gate = gate
-        self.started = threading.Event()
-        self.unit = Unit()
-
-    def load(self) -> Servable:
-        self.started.set()
-        if self.gate is not None:
-            assert self.gate.wait(PATIENCE)
-        if self.failures:
-            raise self.failures.pop(0)
-        return self.unit
-
-
-class Bench:
-    """A running manager, everything its monitor heard, and short ways to drive it."""
-
-    def __init__(self, manager: Manager) -> None:
-        self.manager = manager
-        self.heard: list[VersionState] = []
-        manager.monitor.add_listener(self.heard.append)
-
-    def aspire(self, name: str = "m", /, **versions: UnitLoader) -> None:
-        """Aspire versions given as ``v1=loader``."""
-        aspired = [Aspired(ServableId(name, int(key[1:])), loader) for key, loader in versions.items()]
-        self.manager.set_aspired(name, aspired)
-
-    def states(self, version: int) -> list[State]:
-        return [heard.state for heard in self.heard if heard.id.version == version]
-
-    def wait(self, condition: Callable[[], bool]) -> None:
-        assert self.manager.monitor.wait_until(condition, PATIENCE), f"never happened; heard {self.heard}"
-
-    def wait_for(self, version: int, state: State, name: str = "m") -> VersionState:
-        found: list[VersionState] = []
-
-        def reached() -> bool:
-            versions = self.manager.monitor.versions(name)
-            found[:] = [v for v in versions if v.id.version == version and v.state is state]
-            return bool(found)
-
-        self.wait(reached)
-        return found[0]
-
-
-@pytest.fixture
-def start() -> Iterator[Callable[..., Bench]]:
-    """Starts managers with the given options, and stops them after the test."""
-    managers: list[Manager] = []
-
-    def make(**options: object) -> Bench:
-        managers.append(Manager(**{"load_retry_interval_seconds": 0.0, **options}))  # type: ignore[arg-type]
-        bench = Bench(managers[-1])
-        bench.manager.start()
-        return bench
-
-    yield make
-    for manager in managers:
-        manager.stop(PATIENCE)
-    assert not [
-        thread for thread in threading.enumerate() if thread.name.startswith(("manager", "load", "unload"))
-    ]
-
-
-@pytest.fixture
-def bench(start: Callable[..., Bench]) -> Bench:
-    return start()
+from kernel_server.errors import DataLoss
 
 
 def test_highest_version_answers_by_default(bench: Bench) -> None:
@@ -260,129 +165,6 @@ def test_borrowed_version_does_not_hold_up_other_work(bench: Bench) -> None:
         bench.aspire("other")
         bench.wait_for(9, State.END, "other")
         assert bench.states(1)[-1] is State.UNLOADING
-
-
-def test_failed_load_keeps_its_error_and_the_old_version(start: Callable[..., Bench]) -> None:
-    bench = start(max_num_load_retries=0)
-    bench.aspire(v1=UnitLoader())
-    bench.wait_for(1, State.AVAILABLE)
-    broken = UnitLoader(DataLoss("variables are cut short"))
-    bench.aspire(v2=broken)
-    error = bench.wait_for(2, State.END).error
-    assert isinstance(error, DataLoss) and error.message == "variables are cut short"
-    assert bench.manager.available("m") == (1,)
-
-
-def test_roll_back_to_the_version_that_a_failed_one_should_have_replaced(start: Callable[..., Bench]) -> None:
-    bench = start(max_num_load_retries=0)
-    bench.aspire(v1=UnitLoader())
-    bench.wait_for(1, State.AVAILABLE)
-    bench.aspire(v2=UnitLoader(DataLoss("cut short")))
-    bench.wait_for(2, State.END)
-    bench.aspire(v1=UnitLoader())
-    bench.aspire("other", v9=UnitLoader())
-    bench.wait_for(9, State.AVAILABLE, "other")
-    assert bench.states(1) == [State.START, State.LOADING, State.AVAILABLE]
-    bench.aspire(v2=UnitLoader())
-    bench.wait_for(2, State.AVAILABLE)
-
-
-def test_failed_version_is_not_tried_again_while_aspired(start: Callable[..., Bench]) -> None:
-    bench = start(max_num_load_retries=0)
-    bench.aspire(v1=UnitLoader(DataLoss("cut short")))
-    bench.wait_for(1, State.END)
-    repaired = UnitLoader()
-    bench.aspire(v1=repaired, v2=UnitLoader())
-    bench.wait_for(2, State.AVAILABLE)
-    assert not repaired.started.is_set()
-    bench.aspire(v2=UnitLoader())
-    bench.aspire(v1=repaired, v2=UnitLoader())
-    bench.aspire("other", v9=UnitLoader())
-    bench.wait_for(9, State.AVAILABLE, "other")
-
-
-def test_failed_version_is_tried_again_after_it_was_left_out(start: Callable[..., Bench]) -> None:
-    bench = start(max_num_load_retries=0)
-    bench.aspire(v1=UnitLoader(DataLoss("cut short")))
-    bench.wait_for(1, State.END)
-    bench.aspire(v2=UnitLoader())
-    bench.wait_for(2, State.AVAILABLE)
-    bench.aspire(v1=UnitLoader(), v2=UnitLoader())
-    bench.wait_for(1, State.AVAILABLE)
-
-
-def test_load_is_repeated_until_it_succeeds(start: Callable[..., Bench]) -> None:
-    bench = start(max_num_load_retries=2)
-    loader = UnitLoader(NotFound("not there yet"), NotFound("still not there"))
-    bench.aspire(v1=loader)
-    assert bench.wait_for(1, State.AVAILABLE).error is None
-    assert loader.failures == []
-
-
-def test_load_is_repeated_only_so_often(start: Callable[..., Bench]) -> None:
-    bench = start(max_num_load_retries=2)
-    loader = UnitLoader(*(NotFound(f"attempt {n}") for n in range(1, 9)))
-    bench.aspire(v1=loader)
-    assert str(bench.wait_for(1, State.END).error) == "attempt 3"
-    assert len(loader.failures) == 5
-
-
-def test_leaving_a_version_out_ends_its_retries(start: Callable[..., Bench]) -> None:
-    bench = start(load_retry_interval_seconds=3600.0)
-    bench.aspire(v1=UnitLoader(DataLoss("cut short")))
-    waiting = bench.manager.wait_until_available(["m"], timeout=0.05)["m"]
-    while waiting is None or waiting.error is None:
-        waiting = bench.manager.wait_until_available(["m"], timeout=0.01)["m"]
-    assert waiting.state is State.LOADING
-    bench.aspire()
-    assert isinstance(bench.wait_for(1, State.END).error, DataLoss)
-
-
-def test_load_of_a_version_left_out_meanwhile_is_called_off(bench: Bench) -> None:
-    gate = threading.Event()
-    loader = UnitLoader(gate=gate)
-    bench.aspire(v1=loader)
-    assert loader.started.wait(PATIENCE)
-    bench.aspire()
-    bench.aspire("other", v9=UnitLoader())
-    bench.wait_for(9, State.AVAILABLE, "other")
-    gate.set()
-    error = bench.wait_for(1, State.END).error
-    assert isinstance(error, Cancelled) and error.message == "Loading of servable cancelled"
-    assert loader.unit.closed.is_set()
-    assert State.AVAILABLE not in bench.states(1)
-
-
-def test_version_wanted_back_while_it_unloads_is_loaded_anew(bench: Bench) -> None:
-    first, second = UnitLoader(), UnitLoader()
-    bench.aspire(v1=first)
-    bench.wait_for(1, State.AVAILABLE)
-    with bench.manager.handle("m"):
-        bench.aspire()
-        bench.wait_for(1, State.UNLOADING)
-        bench.aspire(v1=second)
-        assert bench.manager.wait_until_available(["m"], timeout=0.05)["m"] is not None
-        assert not second.started.is_set()
-    bench.wait_for(1, State.AVAILABLE)
-    assert first.unit.closed.is_set() and second.started.is_set()
-
-
-def test_unexpected_exception_of_a_loader_is_an_internal_error(
-    start: Callable[..., Bench], caplog: pytest.LogCaptureFixture
-) -> None:
-    bench = start(max_num_load_retries=0)
-    with caplog.at_level(logging.ERROR):
-        bench.aspire(v1=UnitLoader(ZeroDivisionError("division by zero")))
-        error = bench.wait_for(1, State.END).error
-    assert isinstance(error, Internal) and error.message == "ZeroDivisionError: division by zero"
-    assert "Traceback" in caplog.text
-
-
-def test_error_in_place_of_a_loader_ends_the_version(bench: Bench) -> None:
-    error = NotFound("no such platform")
-    bench.manager.set_aspired("m", [Aspired(ServableId("m", 1), error)])
-    assert bench.wait_for(1, State.END).error is error
-    assert bench.states(1) == [State.START, State.END]
 
 
 def test_first_loads_run_side_by_side_and_later_ones_one_by_one(start: Callable[..., Bench]) -> None:
