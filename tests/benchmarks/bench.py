@@ -11,7 +11,7 @@ from pathlib import Path
 
 from benchmarks import models, requests
 from benchmarks.closed_loop import Figures, H2Load, closed_loop
-from benchmarks.contenders import ECHO, ENTRIES, OURS, Contender, Ours, Starter
+from benchmarks.contenders import ECHOES, ENTRIES, OURS, Contender, Ours, Starter
 from benchmarks.open_loop import Arrivals, OpenLoop
 from benchmarks.requests import Request
 from benchmarks.results import Results, Sample
@@ -54,7 +54,7 @@ class Bench:
 
     def contenders(self, kind: str) -> list[Contender]:
         """All that answer ``grpc`` or ``json`` requests, each started and warmed up when first asked for."""
-        for name in (OURS, ECHO, *self.plan.pythons):
+        for name in (OURS, *ECHOES, *self.plan.pythons):
             known = name in self._contenders or name in self.results.missing
             if not known and kind in ENTRIES[name].protocols:
                 with self.tolerance(name):
@@ -115,7 +115,7 @@ class Bench:
         self._stack.callback(server.close)
         for target in contender.targets.values():
             reply = server.wait_for(target)
-            if name != ECHO and not requests.answers(
+            if name not in ECHOES and not requests.answers(
                 target.request, reply, models.answer(self.models / "mlp")
             ):
                 raise server.failure("answers wrongly")

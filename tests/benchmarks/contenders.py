@@ -13,7 +13,8 @@ from benchmarks import models, requests
 from benchmarks.requests import Array, Request
 from benchmarks.servers import Server, Target
 
-OURS, ECHO = "this server", "bare gRPC echo"
+OURS, ECHO, THREADED_ECHO = "this server", "bare gRPC echo", "the same on threads"
+ECHOES = ECHO, THREADED_ECHO
 
 _SCRIPTS = Path(__file__).parent / "peers"
 _FIRST_PORT = 18500
@@ -40,6 +41,7 @@ _JSON = {"json": requests.plain_json("/predict")}
 ENTRIES: Mapping[str, Entry] = {
     OURS: Entry("", "serving-workbench", {"grpc": requests.tfs, "json": requests.rest_row}),
     ECHO: Entry("echo_server.py", "grpcio", {"grpc": requests.tfs}),
+    THREADED_ECHO: Entry("threaded_echo_server.py", "grpcio", {"grpc": requests.tfs}),
     "naive": Entry("naive_server.py", "grpcio", {"grpc": requests.tfs}),
     "pytriton": Entry("pytriton_server.py", "nvidia-pytriton", {"grpc": requests.kserve}),
     "mlserver": Entry("mlserver_server.py", "mlserver", {"grpc": requests.kserve}),
@@ -49,9 +51,9 @@ ENTRIES: Mapping[str, Entry] = {
     "litserve": Entry("litserve_server.py", "litserve", _JSON),
     "bentoml": Entry("bentoml_server.py", "bentoml", _JSON),
 }
-"""By name: this server, the echo, then the peers."""
+"""By name: this server, the echoes, then the peers."""
 
-PEERS = tuple(name for name in ENTRIES if name not in (OURS, ECHO))
+PEERS = tuple(name for name in ENTRIES if name not in (OURS, *ECHOES))
 
 
 @dataclass(frozen=True, slots=True)

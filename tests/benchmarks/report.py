@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.contenders import ECHO, OURS
+from benchmarks.contenders import ECHO, OURS, THREADED_ECHO
 from benchmarks.goals import goals
 from benchmarks.results import Results
 from benchmarks.scenarios import SCENARIOS
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-_HUES = {OURS: "#2a8bd0", ECHO: "#8a8f98"}
+_HUES = {OURS: "#2a8bd0", ECHO: "#8a8f98", THREADED_ECHO: "#b5b9c0"}
 _PEER_HUE = "#e2a57a"
 _ACROSS = 3
 """Cases that every page is wide enough for."""

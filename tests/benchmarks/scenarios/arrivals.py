@@ -2,7 +2,7 @@
 
 from benchmarks import models, requests
 from benchmarks.bench import Bench
-from benchmarks.contenders import ECHO, OURS, Contender
+from benchmarks.contenders import ECHOES, OURS, Contender
 from benchmarks.open_loop import Arrivals
 from benchmarks.requests import Request
 from benchmarks.servers import awake
@@ -16,7 +16,7 @@ _MIXED_ROWS = (1, 1, 4, 1, 2, 1, 16, 1)
 
 def poisson(bench: Bench) -> None:
     """Each peer at half of its own rate, and this server at the same rate and at half of its own."""
-    contenders = [contender for contender in bench.contenders("grpc") if contender.name != ECHO]
+    contenders = [contender for contender in bench.contenders("grpc") if contender.name not in ECHOES]
     for contender in contenders:
         with bench.tolerance(contender.name):
             _compare(bench, contenders[0], contender, Arrivals(_half(bench, contender), bench.plan.seconds))
