@@ -308,7 +308,7 @@ def answers(client: Client, model: str) -> bool:
 def test_a_crash_while_loading_is_an_error_of_the_version(
     client: Client, configs: list[Any], tmp_path: Path
 ) -> None:
-    write(tmp_path / "1", "os.kill(os.getpid(), signal.SIGSEGV)")
+    write(tmp_path / "1", "signal.raise_signal(signal.SIGSEGV)")
     with refused(grpc.StatusCode.UNKNOWN, "1 model(s) did not become available"):
         client.reload(*configs, model_config("crash", tmp_path, platform="python"))
     ending = "The process of {name: crash version: 1} was ended by signal 11 (Segmentation fault)"
