@@ -1,27 +1,22 @@
-"""SavedModels of TensorFlow 1 and 2, run through one prepared session call per signature.
-
-Every SavedModel loads into a session: with ``mlp 784-512-512-10`` a prepared session call took a
-third of the time of the eager signature wrapper at one row. ``session.run`` itself would refuse
-shapes that TensorFlow Serving accepts; the prepared callable does not.
-"""
+"""SavedModels of TensorFlow 1 and 2, loaded and run as TensorFlow Serving does it: in a session."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import tensorflow as tf
 from tensorflow.core.protobuf import config_pb2, meta_graph_pb2
-from tensorflow.python.framework.ops import dismantle_graph
 
 from kernel_server.core.loader import Loader, LoaderFactory
-from kernel_server.core.servable import Array, Runner, Servable
+from kernel_server.core.servable import Runner, Servable
 from kernel_server.core.signature import DEFAULT_SIGNATURE, Signature, TensorSpec
-from kernel_server.errors import DataLoss, NotFound
+from kernel_server.errors import DataLoss, InvalidArgument, NotFound
+from kernel_server.servables.meta_graph_pb2 import MetaGraph
 from kernel_server.servables.tensorflow_device import session_config
 from kernel_server.servables.tensorflow_errors import tensorflow_errors
-from kernel_server.servables.tensorflow_variables import initialize_remaining_variables
+from kernel_server.servables.tensorflow_session import Session
+from kernel_server.servables.tensorflow_variables import VALUES, initialize_remaining_variables
 from kernel_server.settings import Settings
 
 SAVED_MODEL_FILES = ("saved_model.pb", "saved_model.pbtxt")
@@ -29,20 +24,20 @@ RESOURCE_FACTOR = 1.2
 """TensorFlow Serving's estimate: a loaded model needs this many times the size of its files."""
 
 
-class TagsNotFound(NotFound):
-    """No graph of the SavedModel carries all the tags."""
-
-    def __init__(self, tags: Sequence[str], reason: str) -> None:
-        super().__init__(
-            f"Could not find meta graph def matching supplied tags: {{ {', '.join(tags)} }}. {reason}"
-        )
-
-
 class CorruptSavedModel(DataLoss):
     """The files of a version are no SavedModel, or not all of it."""
 
     def __init__(self, directory: Path, reason: str) -> None:
         super().__init__(f"Could not load SavedModel {directory}: {reason}. Export the version again.")
+
+
+class MissingValues(NotFound):
+    """A version comes without the values of its variables."""
+
+    def __init__(self, index: Path) -> None:
+        super().__init__(
+            f"Could not find the values of the variables: there is no {index}. Copy all of the export."
+        )
 
 
 def platform(settings: Settings) -> LoaderFactory:
@@ -68,7 +63,7 @@ class SavedModelLoader(Loader):
     def load(self) -> Servable:
         """Load graph and variables, run the initialisers, give every variable its value.
 
-        Raises ``NotFound`` without a SavedModel or without its tags and ``DataLoss`` when its files are
+        Raises ``NotFound`` without a SavedModel, its tags or its values, and ``DataLoss`` when its files are
         corrupt.
         """
         if not any((self._directory / name).is_file() for name in SAVED_MODEL_FILES):
@@ -76,36 +71,36 @@ class SavedModelLoader(Loader):
                 "Could not find SavedModel .pb or .pbtxt at supplied export directory path: "
                 f"{self._directory}. Check that the version folder holds a complete export."
             )
-        session = tf.compat.v1.Session(graph=tf.Graph(), config=self._config)
         try:
             with tensorflow_errors():
-                model = SavedModel(session, self._load_into(session))
-                _prepare_default(model)
-                return model
+                return self._load()
+        except (DataLoss, InvalidArgument) as error:
+            raise CorruptSavedModel(self._directory, error.message) from error
+
+    def _load(self) -> Servable:
+        session = Session(self._directory, self._tags, self._config)
+        try:
+            meta_graph = MetaGraph.FromString(session.meta_graph)
+            self._check_values(meta_graph)
+            initialize_remaining_variables(session, meta_graph, self._directory)
+            model = SavedModel(session, meta_graph)
+            _prepare_default(model)
+            return model
         except BaseException:
-            _end(session)
+            session.close()
             raise
 
-    def _load_into(self, session: Any) -> meta_graph_pb2.MetaGraphDef:
-        try:
-            with session.graph.as_default():
-                meta_graph = tf.compat.v1.saved_model.load(session, self._tags, str(self._directory))
-            initialize_remaining_variables(session, meta_graph, self._directory)
-        except (tf.errors.DataLossError, tf.errors.OutOfRangeError) as error:
-            raise CorruptSavedModel(self._directory, error.message) from error
-        except tf.errors.OpError:
-            raise
-        except Exception as error:  # whatever the parsers of a corrupt file raise
-            if "MetaGraphDef associated with tags" in str(error):
-                raise TagsNotFound(self._tags, str(error)) from error
-            raise CorruptSavedModel(self._directory, str(error)) from error
-        return meta_graph
+    def _check_values(self, meta_graph: MetaGraph) -> None:
+        """A graph that restores values needs them; TensorFlow itself says so when they are first read."""
+        index = self._directory / VALUES.with_suffix(".index")
+        if meta_graph.saver_def.restore_op_name and not index.is_file():
+            raise MissingValues(index)
 
 
 class SavedModel(Servable):
     """A loaded SavedModel; sessions run from many threads at once."""
 
-    def __init__(self, session: Any, meta_graph: meta_graph_pb2.MetaGraphDef) -> None:
+    def __init__(self, session: Session, meta_graph: MetaGraph) -> None:
         self._session = session
         self._signatures = {
             name: signature_from_proto(name, definition)
@@ -130,37 +125,17 @@ class SavedModel(Servable):
         specs = [self._signatures[signature] for signature in outputs]
         feeds = sorted({tensor.tensor_name for spec in specs for tensor in spec.inputs.values()})
         fetches = [spec.outputs[name].tensor_name for spec in specs for name in outputs[spec.name]]
-        call = self._prepare_call(feeds, fetches)
-        return lambda inputs: call([inputs[0]] * len(feeds))
+        run = self._session.runner(feeds, fetches)
+        return lambda inputs: run([inputs[0]] * len(feeds))
 
     def _make_runner(self, signature: str, outputs: Sequence[str]) -> Runner:
         spec = self._signatures[signature]
         feeds = [tensor.tensor_name for tensor in spec.inputs.values()]
-        return self._prepare_call(feeds, [spec.outputs[name].tensor_name for name in outputs])
-
-    def _prepare_call(self, feeds: Sequence[str], fetches: Sequence[str]) -> Runner:
-        options = config_pb2.CallableOptions(feed=feeds, fetch=fetches)
-        # The calling thread runs the graph: a hop to TensorFlow's own pool costs small models a third.
-        options.run_options.inter_op_thread_pool = -1
-        with tensorflow_errors():
-            call = self._session._make_callable_from_options(options)
-
-        def run(inputs: Sequence[Array]) -> Sequence[Array]:
-            with tensorflow_errors():
-                answer: Sequence[Array] = call(*inputs)
-            return answer
-
-        return run
+        return self._session.runner(feeds, [spec.outputs[name].tensor_name for name in outputs])
 
     def close(self) -> None:
         """End the session, which frees its variables, and its graph."""
-        _end(self._session)
-
-
-def _end(session: Any) -> None:
-    session.close()
-    # A graph is full of cycles, and the server's first ones are hidden from the garbage collector.
-    dismantle_graph(session.graph)
+        self._session.close()
 
 
 def _prepare_default(model: SavedModel) -> None:

@@ -38,12 +38,15 @@ def tensorflow_errors() -> Iterator[None]:
     try:
         yield
     except tf.errors.OpError as error:
-        kind = _BY_CODE.get(error.error_code, errors.Internal)
-        raise kind(_reworded(error.message)) from error
+        raise error_of(error.error_code, error.message) from error
     except UnicodeDecodeError as error:
         raise errors.InvalidArgument(f"the model refused bytes that are not UTF-8: {error}") from error
 
 
-def _reworded(message: str) -> str:
-    """What a session says of a wrong type, where a prepared call has other words for it."""
-    return _WRONG_TYPE.sub(r"Expects arg[\3] to be \2 but \1 is provided", message)
+def error_of(code: int, message: str) -> errors.ServingError:
+    """The error for one of TensorFlow's status codes.
+
+    A prepared call has other words for a wrong type than a session has, which TensorFlow Serving uses.
+    """
+    kind = _BY_CODE.get(code, errors.Internal)
+    return kind(_WRONG_TYPE.sub(r"Expects arg[\3] to be \2 but \1 is provided", message))

@@ -1,64 +1,89 @@
 """Fills the variables that a SavedModel's restore operation leaves empty.
 
-Keras 3 writes each variable twice into its exports: the one the signature reads and a copy. The
-restore operation of the graph fills the copies alone, so a plain session finds the first set
-uninitialised. Which variable a signature reads tells the object graph of the SavedModel, and where its
-value is tells that of the checkpoint; objects have the same numbers in both. Loading the objects themselves
-would take longer than everything else, and leave thousands of them to the garbage collector.
+Keras 3 writes each variable twice into its exports: the one the signature reads and a copy. The restore
+operation of the graph fills the copies alone, so a plain session finds the first set uninitialised. Which
+variable a signature reads tells the object graph of the SavedModel, and where its value is tells that of the
+checkpoint; objects have the same numbers in both.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import tensorflow as tf
-from tensorflow.core.protobuf import meta_graph_pb2, saved_object_graph_pb2, trackable_object_graph_pb2
+from tensorflow.core.framework import graph_pb2, types_pb2
+from tensorflow.core.protobuf import saved_object_graph_pb2, trackable_object_graph_pb2
+
+from kernel_server.servables.meta_graph_pb2 import MetaGraph
+from kernel_server.servables.tensorflow_session import Place, Session
+
+VALUES = Path("variables", "variables")
+"""The prefix of a checkpoint's files in the folder of a version."""
 
 _SIGNATURES = "signatures"
 _CHECKPOINTED_OBJECTS = "_CHECKPOINTABLE_OBJECT_GRAPH"
+_INITIALIZE = "initialize_remaining_variables"
 
 
-def initialize_remaining_variables(
-    session: Any, meta_graph: meta_graph_pb2.MetaGraphDef, directory: Path
-) -> None:
+def initialize_remaining_variables(session: Session, meta_graph: MetaGraph, directory: Path) -> None:
     """Give every variable that a signature reads its value; does nothing when all have theirs."""
-    missing = _uninitialized(session)
-    if not missing or not meta_graph.HasField("object_graph_def"):
+    if not meta_graph.object_graph_def or not meta_graph.saver_def.restore_op_name:
         return
-    found = {
-        handle.name: (handle, number)
-        for handle, number in _variables_read(session.graph, meta_graph)
-        if handle.name in missing
+    calls = _calls(session, meta_graph)
+    empty = _empty(session, calls.values(), meta_graph.saver_def.restore_op_name)
+    if not empty:
+        return
+    objects = saved_object_graph_pb2.SavedObjectGraph.FromString(meta_graph.object_graph_def)
+    numbers = {place: number for place, number in _variables_read(session, calls, objects) if place in empty}
+    if numbers:
+        dtypes = [objects.nodes[number].variable.dtype for number in numbers.values()]
+        prefix = str(directory / VALUES)
+        _restore(session, prefix, _keys(prefix, numbers.values()), dtypes, list(numbers))
+
+
+def _calls(session: Session, meta_graph: MetaGraph) -> dict[str, int]:
+    """The operations that call the functions of the signatures."""
+    return {
+        name: session.place(next(iter(found.outputs.values())).name).operation
+        for name, found in meta_graph.signature_def.items()
+        if found.outputs
     }
-    if found:
-        handles, numbers = zip(*found.values(), strict=True)
-        _assign(session, handles, list(_checkpointed(directory, numbers)))
 
 
-def _uninitialized(session: Any) -> set[str]:
-    with session.graph.as_default():
-        handles = [op.outputs[0] for op in session.graph.get_operations() if op.type == "VarHandleOp"]
-        flags = session.run([tf.raw_ops.VarIsInitializedOp(resource=handle) for handle in handles])
-    return {handle.name for handle, initialized in zip(handles, flags, strict=True) if not initialized}
+def _empty(session: Session, calls: Iterable[int], restore: str) -> set[Place]:
+    """The handles that the operations take and neither the restoring one nor an assignment does."""
+    restoring = session.place(restore).operation
+    handles = {
+        place
+        for call in calls
+        for place in session.inputs(call)
+        if session.kind(place.operation) == "VarHandleOp"
+    }
+    return {
+        place
+        for place in handles
+        if not any(
+            operation == restoring or session.kind(operation) == "AssignVariableOp"
+            for operation in session.consumers(place)
+        )
+    }
 
 
-def _variables_read(graph: Any, meta_graph: meta_graph_pb2.MetaGraphDef) -> Iterator[tuple[Any, int]]:
-    """Pairs of a handle in ``graph`` and the number of the variable that it stands for.
+def _variables_read(
+    session: Session, calls: Mapping[str, int], objects: saved_object_graph_pb2.SavedObjectGraph
+) -> Iterator[tuple[Place, int]]:
+    """Pairs of a handle and the number of the variable that it stands for.
 
-    The node that calls a signature's function takes the function's captures as its last inputs, in
+    The operation that calls a signature's function takes the function's captures as its last inputs, in
     the order in which the function lists them.
     """
-    objects = meta_graph.object_graph_def
     for name, function in _signature_functions(objects):
         captures = objects.concrete_functions[function].bound_inputs
-        for output in meta_graph.signature_def[name].outputs.values():
-            call = graph.get_tensor_by_name(output.name).op
-            handles = call.inputs[len(call.inputs) - len(captures) :]
-            for handle, number in zip(handles, captures, strict=True):
-                if objects.nodes[number].HasField("variable"):
-                    yield handle, number
+        inputs = session.inputs(calls[name]) if name in calls else []
+        for place, number in zip(inputs[len(inputs) - len(captures) :], captures, strict=False):
+            if objects.nodes[number].HasField("variable"):
+                yield place, number
 
 
 def _signature_functions(objects: saved_object_graph_pb2.SavedObjectGraph) -> Iterator[tuple[str, str]]:
@@ -71,24 +96,31 @@ def _signature_functions(objects: saved_object_graph_pb2.SavedObjectGraph) -> It
             yield child.local_name, function.concrete_function_name
 
 
-def _checkpointed(directory: Path, numbers: Iterable[int]) -> Iterator[Any]:
-    """The values of the variables with these numbers."""
-    checkpoint = tf.train.load_checkpoint(str(directory / "variables" / "variables"))
+def _keys(prefix: str, numbers: Iterable[int]) -> list[str]:
+    """What the checkpoint calls the variables with these numbers."""
+    checkpoint = tf.train.load_checkpoint(prefix)
     objects = trackable_object_graph_pb2.TrackableObjectGraph.FromString(
         checkpoint.get_tensor(_CHECKPOINTED_OBJECTS)
     )
-    for number in numbers:
-        (value,) = objects.nodes[number].attributes
-        yield checkpoint.get_tensor(value.checkpoint_key)
+    return [value.checkpoint_key for number in numbers for value in objects.nodes[number].attributes]
 
 
-def _assign(session: Any, handles: Iterable[Any], values: list[Any]) -> None:
-    # Values are fed, since a constant would keep a second copy of the weights in the graph; and fed
-    # in one run, since each new run optimises the whole graph again.
-    with session.graph.as_default():
-        feeds = [tf.compat.v1.placeholder(value.dtype, value.shape) for value in values]
-        assignments = [
-            tf.raw_ops.AssignVariableOp(resource=handle, value=feed)
-            for handle, feed in zip(handles, feeds, strict=True)
-        ]
-    session.run(assignments, dict(zip(feeds, values, strict=True)))
+def _restore(
+    session: Session, prefix: str, keys: Sequence[str], dtypes: Sequence[int], handles: Sequence[Place]
+) -> None:
+    """Have the graph itself read the checkpoint, so that no value passes through Python."""
+    graph = graph_pb2.GraphDef()
+    constants = {"prefix": prefix, "keys": list(keys), "slices": [""] * len(keys)}
+    for name, value in constants.items():
+        node = graph.node.add(name=name, op="Const")
+        node.attr["dtype"].type = types_pb2.DT_STRING
+        node.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(value, tf.string))
+    values = graph.node.add(name="values", op="RestoreV2", input=constants)
+    values.attr["dtypes"].list.type.extend(dtypes)
+    for number, dtype in enumerate(dtypes):
+        inputs = [f"handle{number}", f"values:{number}"]
+        node = graph.node.add(name=f"assign{number}", op="AssignVariableOp", input=inputs)
+        node.attr["dtype"].type = dtype
+    graph.node.add(name="all", op="NoOp", input=[f"^assign{number}" for number in range(len(dtypes))])
+    session.add(graph, _INITIALIZE, {f"handle{number}": place for number, place in enumerate(handles)})
+    session.perform(f"{_INITIALIZE}/all")

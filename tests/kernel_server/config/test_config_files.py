@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from google.protobuf import descriptor_pb2
-from tensorflow.core.protobuf import config_pb2
+from tensorflow.core.protobuf import config_pb2, meta_graph_pb2
 
 from kernel_server.batching.parameters import BatchingParameters
 from kernel_server.config.batching import read_batching_parameters
@@ -25,14 +25,22 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "config.txt"
 
 
-@pytest.mark.parametrize("name", ["config_files", "request_log", "session_bundle"])
-def test_generated_code_is_up_to_date(tmp_path: Path, name: str) -> None:
-    source = f"kernel_server/config/{name}.proto"
+@pytest.mark.parametrize(
+    ("name", "needed"),
+    [
+        ("config/config_files", config_pb2),
+        ("config/request_log", config_pb2),
+        ("config/session_bundle", config_pb2),
+        ("servables/meta_graph", meta_graph_pb2),
+    ],
+)
+def test_generated_code_is_up_to_date(tmp_path: Path, name: str, needed: Any) -> None:
+    source = f"kernel_server/{name}.proto"
     tensorflow = tmp_path / "tensorflow.binpb"
-    tensorflow.write_bytes(with_dependencies(config_pb2.DESCRIPTOR).SerializeToString())
+    tensorflow.write_bytes(with_dependencies(needed.DESCRIPTOR).SerializeToString())
     options = ["-I.", f"--descriptor_set_in={tensorflow}", f"--python_out={tmp_path}"]
     subprocess.run([sys.executable, "-m", "grpc_tools.protoc", *options, source], cwd=ROOT, check=True)
-    generated = Path(f"kernel_server/config/{name}_pb2.py")
+    generated = Path(f"kernel_server/{name}_pb2.py")
     assert descriptor_line(tmp_path / generated) == descriptor_line(ROOT / generated)
 
 

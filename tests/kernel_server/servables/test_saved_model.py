@@ -12,6 +12,7 @@ import pytest
 import tensorflow as tf
 from support.saved_models import DTYPES
 from support.testdata import upstream
+from tensorflow.core.protobuf import saved_model_pb2
 
 from kernel_server.core.dtypes import DataType
 from kernel_server.core.servable import Servable, ServableId
@@ -198,12 +199,24 @@ class TestBrokenFolders:
 
     def test_the_values_are_missing(self, load: Load, copy: Path) -> None:
         shutil.rmtree(copy / "variables")
-        assert isinstance(self.refusal(load, copy), NotFound | DataLoss)
+        error = self.refusal(load, copy)
+        assert isinstance(error, NotFound)
+        assert str(copy / "variables" / "variables.index") in error.message
+
+    def test_a_signature_names_a_tensor_that_is_not_there(self, load: Load, copy: Path) -> None:
+        file = copy / "saved_model.pb"
+        model = saved_model_pb2.SavedModel.FromString(file.read_bytes())
+        (output,) = model.meta_graphs[0].signature_def[DEFAULT_SIGNATURE].outputs.values()
+        output.name = "nowhere:0"
+        file.write_bytes(model.SerializeToString())
+        error = self.refusal(load, copy)
+        assert isinstance(error, DataLoss)
+        assert "The graph has no tensor 'nowhere:0', which a signature names" in error.message
 
     def test_tags_that_are_not_there(self, models: dict[str, Path]) -> None:
         factory = platform(Settings(device="cpu", saved_model_tags="serve,gpu"))
         with pytest.raises(
-            NotFound, match=r"Could not find meta graph def matching supplied tags: \{ serve, gpu"
+            NotFound, match=r"^Could not find meta graph def matching supplied tags: \{ gpu serve \}\. "
         ):
             factory(ServableId("m", 1), models["half"] / "1").load()
 
