@@ -17,7 +17,7 @@ from tensorflow.core.framework import tensor_pb2
 from kernel_server.core.dtypes import DataType
 from kernel_server.core.servable import Array
 from kernel_server.errors import InvalidArgument
-from kernel_server.wire_format import delimited, varint
+from kernel_server.wire_format import delimited, opening, varint
 
 LARGEST_FILLED_BYTES = 64 << 20
 """Most memory that a few values may be repeated to fill; a tensor sent in full has no such limit."""
@@ -143,14 +143,23 @@ def _values(proto: tensor_pb2.TensorProto, kind: DataType) -> Array:
 def encode_tensor(array: Array, as_content: bool = False) -> bytes:
     """``array`` as a serialized ``TensorProto``, in its typed field or, if asked for, as content."""
     kind = DataType.of(array.dtype)
-    head = b"\x08" + varint(kind) + delimited(2, _encode_shape(array.shape))
+    head = encode_head(kind, array.shape, array.nbytes, as_content)
     if kind is DataType.STRING:
         return head + b"".join([delimited(8, _as_bytes(text)) for text in array.flat])
-    if as_content:
-        return head + delimited(_TENSOR_CONTENT, _memory(array)) if array.size else head
-    if kind in _MEMORY_IS_PACKED:
-        return head + delimited(_TYPED_FIELDS[kind][1], _memory(array)) if array.size else head
-    return head + _encode_values(array, kind)
+    return head + (memory(array) if is_memory(kind, as_content) else _encode_values(array, kind))
+
+
+def is_memory(kind: DataType, as_content: bool) -> bool:
+    """Whether a ``TensorProto`` of that type ends with the memory of its array."""
+    return kind in _MEMORY_IS_PACKED or (as_content and kind is not DataType.STRING)
+
+
+def encode_head(kind: DataType, shape: Sequence[int], size: int, as_content: bool) -> bytes:
+    """What a ``TensorProto`` begins with, up to the ``size`` bytes of memory if it ends with them."""
+    head = b"\x08" + varint(kind) + delimited(2, _encode_shape(shape))
+    if not size or not is_memory(kind, as_content):
+        return head
+    return head + opening(_TENSOR_CONTENT if as_content else _TYPED_FIELDS[kind][1], size)
 
 
 def _encode_values(array: Array, kind: DataType) -> bytes:
@@ -164,7 +173,8 @@ def _encode_shape(shape: Sequence[int]) -> bytes:
     return b"".join([delimited(2, b"\x08" + varint(size)) for size in shape])
 
 
-def _memory(array: Array) -> bytes:
+def memory(array: Array) -> bytes:
+    """The values of an array as a ``TensorProto`` holds them."""
     if sys.byteorder == "big":
         array = array.astype(array.dtype.newbyteorder("<"))
     return array.tobytes()

@@ -24,6 +24,11 @@ def delimited(field: int, payload: bytes) -> bytes:
     return varint(field << 3 | 2) + varint(len(payload)) + payload
 
 
+def opening(field: int, size: int) -> bytes:
+    """What precedes the payload of ``size`` bytes in such a field."""
+    return varint(field << 3 | 2) + varint(size)
+
+
 @lru_cache(maxsize=1024)
 def text_field(field: int, text: str) -> bytes:
     """A string field; the same few names are asked for again and again."""

@@ -30,13 +30,24 @@ Told a second time, of an ``Internal`` error, when it raises.
 
 
 class Task:
-    """One request in a queue: its arrays, and whom to tell the answer.
+    """One request in a queue, or ``count`` alike in one piece: the arrays, and whom to tell the answer.
 
     A callback rather than a future: answers of a whole batch are handed out in one go, without a turn
     of the event loop for each.
     """
 
-    __slots__ = ("abandoned", "deadline", "done", "ended", "inputs", "missing", "parts", "record", "rows")
+    __slots__ = (
+        "abandoned",
+        "count",
+        "deadline",
+        "done",
+        "ended",
+        "inputs",
+        "missing",
+        "parts",
+        "record",
+        "rows",
+    )
 
     def __init__(
         self,
@@ -45,9 +56,11 @@ class Task:
         deadline: float | None,
         record: TimingRecord,
         done: Done,
+        count: int = 1,
     ) -> None:
         self.inputs = inputs
         self.rows = rows
+        self.count = count
         self.done = done
         self.ended = self.abandoned = False
         self.deadline = deadline

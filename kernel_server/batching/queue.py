@@ -65,7 +65,8 @@ class BatchQueue:
     @property
     def queued(self) -> int:
         """Requests (or parts of split ones) that wait."""
-        return sum(len(batch.pieces) for batch in (*self._open.values(), *self._closed))
+        batches = (*self._open.values(), *self._closed)
+        return sum(piece.task.count for batch in batches for piece in batch.pieces)
 
     @property
     def enqueued(self) -> int:
@@ -73,16 +74,22 @@ class BatchQueue:
         return len(self._open) + len(self._closed)
 
     def submit(
-        self, inputs: Sequence[Array], deadline: float | None, record: TimingRecord, done: Done
+        self,
+        inputs: Sequence[Array],
+        deadline: float | None,
+        record: TimingRecord,
+        done: Done,
+        count: int = 1,
     ) -> Task:
         """Queue one request; ``done`` is told its outputs, in the order of the runner, or its error.
 
         ``deadline`` is a reading of ``time.monotonic()``. Raises the errors of ``batching.errors``, and
-        ``done`` is not told then.
+        ``done`` is not told then. If the queue is ``batched``, ``inputs`` may have the rows of ``count``
+        requests of equal shapes one after the other, and may be split among batches.
         """
         batched = self.batched
         rows = rows_of(inputs) if batched else 1
-        task = Task(inputs, rows, deadline, record, done)
+        task = Task(inputs, rows, deadline, record, done, count)
         record.queued = perf_counter()
         try:
             if batched:
@@ -90,9 +97,10 @@ class BatchQueue:
             else:
                 self._enqueue_alone(task)
         except ServingError:
-            self.statistics.outcomes.shed += 1
+            if count == 1:  # several are asked one by one then
+                self.statistics.outcomes.shed += 1
             raise
-        self.in_flight += 1
+        self.in_flight += count
         self._scheduler.offer(self)
         return task
 
@@ -104,26 +112,26 @@ class BatchQueue:
         if task.ended or task.abandoned:
             return
         task.abandoned = True
-        self.statistics.outcomes.cancelled += 1
+        self.statistics.outcomes.cancelled += task.count
         waiting = [batch for batch in (*self._open.values(), *self._closed) if batch.holds(task)]
         for batch in waiting:
             batch.discard([task])
         self._open = {key: batch for key, batch in self._open.items() if batch.pieces}
         self._closed = deque(batch for batch in self._closed if batch.pieces)
         if waiting:
-            self.in_flight -= 1
+            self.in_flight -= task.count
             task.fail(Cancelled("The caller gave up"))
 
     def _enqueue(self, task: Task) -> None:
         parameters = self.parameters
-        if task.rows > parameters.max_batch_size:
-            raise TaskTooLarge(task.rows, parameters.max_batch_size)
+        if task.rows > parameters.max_batch_size * task.count:
+            raise TaskTooLarge(task.rows // task.count, parameters.max_batch_size)
         key = shape_key(task.inputs, parameters.pad_variable_length_inputs)
         batch = self._open.get(key)
         room = parameters.batch_limit - batch.rows if batch is not None else 0
         if task.rows <= room and batch is not None:
             self._add(key, batch, Piece(task, 0, task.rows))
-        elif parameters.enable_large_batch_splitting and task.rows:
+        elif (parameters.enable_large_batch_splitting or task.count > 1) and task.rows:
             self._enqueue_split(task, key, room)
         else:
             if self.enqueued >= parameters.max_enqueued_batches:
@@ -234,16 +242,16 @@ class BatchQueue:
             task.record.batch = batch
             task.record.finished = now
             if isinstance(outcome, ServingError):
-                ended, failed = task.fail(outcome), 1
+                ended, failed = task.fail(outcome), task.count
             else:
                 ended, failed = task.answer(piece.begin, piece.end, outcome), 0
             if ended:
-                self.in_flight -= 1
+                self.in_flight -= task.count
                 if not task.abandoned:
                     outcomes.failed += failed
-                    outcomes.succeeded += 1 - failed
+                    outcomes.succeeded += task.count - failed
 
     def _expire(self, task: Task) -> None:
         task.fail(ExpiredInQueue())
-        self.in_flight -= 1
-        self.statistics.outcomes.shed += 1
+        self.in_flight -= task.count
+        self.statistics.outcomes.shed += task.count

@@ -51,6 +51,7 @@ class BatchScheduler:
             for queue in batching.queues:
                 queue.close_open(DRAIN)
         self._limit = self.batchings.num_threads
+        self._start_threads()
         self._pump()
 
     def add_queue(
@@ -107,6 +108,11 @@ class BatchScheduler:
     def in_flight(self) -> int:
         """Requests taken and not answered, over all queues."""
         return sum(queue.in_flight for batching in self.batchings for queue in batching.queues)
+
+    @property
+    def idle(self) -> bool:
+        """Whether no batch waits or runs."""
+        return not self._running and not self._rotation
 
     def stop(self, timeout: float = 30.0) -> bool:
         """End the worker threads after the batches they have; call after :meth:`drain`.
@@ -180,15 +186,16 @@ class BatchScheduler:
         queue = batch.queue
         queue.model.running += 1
         self._running += 1
-        if len(self._threads) < min(self._running, self._limit):
-            self._add_thread()
+        self._start_threads()
         self._inbox.put(batch)
 
-    def _add_thread(self) -> None:
-        name = f"{self.pool_name}-{len(self._threads)}"
-        thread = threading.Thread(target=self._work, name=name, daemon=True)
-        self._threads.append(thread)
-        thread.start()
+    def _start_threads(self) -> None:
+        """Have a thread for each batch that has been dispatched, as far as that is allowed."""
+        while len(self._threads) < min(self._running, self._limit):
+            name = f"{self.pool_name}-{len(self._threads)}"
+            thread = threading.Thread(target=self._work, name=name, daemon=True)
+            self._threads.append(thread)
+            thread.start()
 
     def _work(self) -> None:
         while (batch := self._inbox.get()) is not None:

@@ -7,12 +7,14 @@ import socket
 import ssl
 
 from kernel_server.errors import Unavailable
-from kernel_server.front_ends.link import Kind, Link
-from kernel_server.front_ends.remote_calls import ANSWER_SIZES, packed
+from kernel_server.front_ends.calls import RelayedCall, RelayedGroups
+from kernel_server.front_ends.link import ANSWER_SIZES, Kind, Link
 from kernel_server.http2.connection import Connection
 from kernel_server.http2.headers import Headers
-from kernel_server.http2.stream import Exchange, Stream
+from kernel_server.http2.stream import Answering, Exchange, Stream
 from kernel_server.rpc.call import refused
+from kernel_server.rpc.gathered_call import GatheredCall, may_be_gathered
+from kernel_server.rpc.gathering import Gathering
 
 
 class ModelProcessBusy(Unavailable):
@@ -28,7 +30,9 @@ class FrontEnd:
     def __init__(self) -> None:
         self._link = Link(self._take, self._lost)
         self.connections: set[Connection] = set()
-        self._streams: dict[int, Stream] = {}
+        self._calls: dict[int, Answering] = {}
+        self._groups = RelayedGroups(self._calls, self._link)
+        self._gathering = Gathering(self._groups)
         self._last = 0
         self._leaving = asyncio.Event()
         self._grace_seconds = 0.0
@@ -51,11 +55,6 @@ class FrontEnd:
             connection.abort()
         self._link.close()
 
-    def forget(self, number: int) -> None:
-        """Nobody waits for the answer of a call any more."""
-        if self._streams.pop(number, None) is not None:
-            self._link.send(Kind.GONE, number)
-
     def _connect(self) -> Connection:
         return Connection(self._accept, self.connections)
 
@@ -63,19 +62,31 @@ class FrontEnd:
         if self._link.full:
             return refused(stream, ModelProcessBusy())
         self._last = number = self._last + 1 & 0xFFFFFFFF
-        self._streams[number] = stream
-        self._link.send(Kind.OPEN, number, packed(headers))
-        return _Relayed(self, self._link, number)
+        if may_be_gathered(headers):
+            return GatheredCall(stream, headers, self._gathering, self._relay, number)
+        return self._relayed(number, stream, headers)
+
+    def _relay(self, call: GatheredCall) -> Exchange:
+        return self._relayed(call.number, call.stream, call.headers)
+
+    def _relayed(self, number: int, stream: Answering, headers: Headers) -> Exchange:
+        call = RelayedCall(self._calls, self._link, number, stream)
+        call.open(headers)
+        return call
 
     def _take(self, kind: int, number: int, payload: bytes) -> None:
         if kind == Kind.LEAVE:
             self._grace_seconds = float(payload)
             self._leaving.set()
         elif kind == Kind.WRITE:
-            if stream := self._streams.get(number):
+            if stream := self._calls.get(number):
                 head, _, body = _split(payload)
                 stream.write(head, body)
-        elif stream := self._streams.pop(number, None):
+        elif kind == Kind.ANSWERS:
+            self._groups.answered(number, payload)
+        elif kind == Kind.APART:
+            self._groups.apart(number)
+        elif stream := self._calls.pop(number, None):
             if kind == Kind.ANSWER:
                 head, trailers, body = _split(payload)
                 stream.answer(head, body, trailers)
@@ -84,30 +95,10 @@ class FrontEnd:
 
     def _lost(self) -> None:
         """Without the model process nothing can be answered."""
-        self._streams.clear()
+        self._calls.clear()
         for connection in list(self.connections):
             connection.abort()
         self._leaving.set()
-
-
-class _Relayed:
-    """The request of one stream, on its way to the model process as it arrives."""
-
-    __slots__ = ("_front_end", "_link", "_number")
-
-    def __init__(self, front_end: FrontEnd, link: Link, number: int) -> None:
-        self._front_end = front_end
-        self._link = link
-        self._number = number
-
-    def data(self, payload: bytes) -> None:
-        self._link.send(Kind.DATA, self._number, payload)
-
-    def end(self) -> None:
-        self._link.send(Kind.END, self._number)
-
-    def gone(self) -> None:
-        self._front_end.forget(self._number)
 
 
 def _split(payload: bytes) -> tuple[bytes, bytes, bytes]:

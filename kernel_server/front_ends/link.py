@@ -12,6 +12,15 @@ from collections.abc import Callable
 from enum import IntEnum
 from typing import cast
 
+ANSWER_SIZES = struct.Struct("<HH")
+"""Before an answer in one piece: the bytes of its headers, and of its trailers, which follow."""
+
+TOGETHER = struct.Struct("<BI")
+"""Before requests in one piece: their template, and how many they are.
+
+The numbers of their calls follow, the seconds each has, 0 for any time, and the contents, tensor by tensor.
+"""
+
 _HEAD = struct.Struct("<BII")
 _MOST_UNSENT = 1 << 26
 _PIECE = 1 << 16
@@ -19,16 +28,22 @@ _PIECE = 1 << 16
 
 
 class Kind(IntEnum):
-    """The first three go to the model process, the next three to the front end."""
+    """What a frame says of one call, and from ``TEMPLATE`` on of many that differ in little."""
 
     MORE = 0
     """Either way: a part of the payload of the frame that follows."""
     OPEN, DATA, END = 1, 2, 3
+    """To the model process."""
     ANSWER, WRITE, FINISH = 4, 5, 6
+    """To the front end."""
     GONE = 7
     """To the model process: nobody waits for the answer any more."""
     LEAVE = 8
     """To the front end: take nothing new, end when everything is answered."""
+    TEMPLATE, TOGETHER, UNWANTED, ABANDONED = 9, 10, 11, 12
+    """To the model process: what calls have in common; some of them; that one, or that all, ended early."""
+    ANSWERS, APART = 13, 14
+    """To the front end: all their answers, or that each is answered by itself."""
 
 
 Take = Callable[[int, int, bytes], None]

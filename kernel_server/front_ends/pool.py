@@ -11,6 +11,7 @@ from pathlib import Path
 
 from kernel_server.front_ends.link import Kind, Link
 from kernel_server.front_ends.remote_calls import Accept, RemoteCalls
+from kernel_server.rpc.predicts_together import PredictsTogether
 
 _log = logging.getLogger(__name__)
 
@@ -22,10 +23,13 @@ _PATIENCE = 5.0
 
 
 class FrontEndPool:
-    """Keeps ``count`` front ends, whose calls go to ``accept``."""
+    """Keeps ``count`` front ends, whose calls go to ``accept``, and to ``together`` if they are alike."""
 
-    def __init__(self, accept: Accept, count: int, ssl_config_file: Path | None) -> None:
+    def __init__(
+        self, accept: Accept, together: PredictsTogether, count: int, ssl_config_file: Path | None
+    ) -> None:
         self._accept = accept
+        self._together = together
         self.count = count
         self._options = [f"--ssl_config_file={ssl_config_file.absolute()}"] if ssl_config_file else []
         self._running: dict[Link, Process] = {}
@@ -68,6 +72,6 @@ class FrontEndPool:
             inherited = theirs.fileno(), listening.fileno()
             command = [sys.executable, "-m", "kernel_server.front_ends", *map(str, inherited), *self._options]
             process = await asyncio.create_subprocess_exec(*command, stdin=DEVNULL, pass_fds=inherited)
-        link = RemoteCalls(self._accept).link
+        link = RemoteCalls(self._accept, self._together).link
         await asyncio.get_running_loop().create_unix_connection(lambda: link, sock=ours)
         return link, process

@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import marshal
-import struct
 from collections.abc import Callable
 from functools import lru_cache
 
-from kernel_server.front_ends.link import Kind, Link
+from kernel_server.errors import ServingError
+from kernel_server.front_ends.link import ANSWER_SIZES, Kind, Link
+from kernel_server.front_ends.remote_groups import RemoteGroups
 from kernel_server.http2.headers import Headers
 from kernel_server.http2.stream import Answering, Exchange
-
-ANSWER_SIZES = struct.Struct("<HH")
-"""Before an answer in one piece: the bytes of its headers, and of its trailers, which follow."""
+from kernel_server.rpc.call import refused
+from kernel_server.rpc.predicts_together import PredictsTogether
 
 Accept = Callable[[Answering, Headers], Exchange]
 
 
 class RemoteCalls:
-    """Hands each relayed call to ``accept``, and what becomes of it to its exchange."""
+    """Hands each relayed call to ``accept``, and what becomes of it to its exchange.
 
-    def __init__(self, accept: Accept) -> None:
+    ``together`` begins those that the front end has gathered, of which there are none without it.
+    """
+
+    def __init__(self, accept: Accept, together: PredictsTogether | None = None) -> None:
         self._accept = accept
+        self._groups = RemoteGroups(self, together) if together is not None else None
         self._exchanges: dict[int, Exchange] = {}
         self.link = Link(self._take, self._lost)
 
@@ -29,9 +33,22 @@ class RemoteCalls:
         """The call is answered."""
         self._exchanges.pop(number, None)
 
+    def ask(self, number: int, headers: Headers, message: bytes) -> None:
+        """Take a whole call."""
+        exchange = self._open(number, headers)
+        exchange.data(message)
+        exchange.end()
+
+    def fail(self, number: int, error: ServingError) -> None:
+        """Answer a call with an error."""
+        refused(RemoteStream(self, number), error)
+
     def _take(self, kind: int, number: int, payload: bytes) -> None:
+        if kind >= Kind.TEMPLATE and self._groups is not None:
+            self._groups.take(kind, number, payload)
+            return
         if kind == Kind.OPEN:
-            self._open(number, payload)
+            self._open(number, _unpacked(payload))
             return
         exchange = self._exchanges.get(number)
         if exchange is None:  # answered before its request was complete
@@ -44,11 +61,12 @@ class RemoteCalls:
             self.forget(number)
             exchange.gone()
 
-    def _open(self, number: int, headers: bytes) -> None:
+    def _open(self, number: int, headers: Headers) -> Exchange:
         stream = RemoteStream(self, number)
-        exchange = self._accept(stream, _unpacked(headers))
+        exchange = self._accept(stream, headers)
         if not stream.ended:
             self._exchanges[number] = exchange
+        return exchange
 
     def _lost(self) -> None:
         exchanges, self._exchanges = self._exchanges, {}
@@ -85,11 +103,6 @@ class RemoteStream:
     def _forget(self) -> None:
         self.ended = True
         self._calls.forget(self._number)
-
-
-def packed(headers: Headers) -> bytes:
-    """Headers as the payload of ``OPEN``."""
-    return marshal.dumps(dict(headers))
 
 
 @lru_cache(maxsize=1024)

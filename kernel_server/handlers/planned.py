@@ -58,6 +58,11 @@ class PlannedHandler(ABC, Generic[K, P]):
         self._plans: dict[Servable, dict[K, P]] = {}
         self._servables: dict[ServableId, Servable] = {}
 
+    @property
+    def idle(self) -> bool:
+        """Whether no request waits for a batch or runs in one."""
+        return self._scheduler.idle
+
     def open(self, spec: ModelSpec, key: bytes | None = None) -> ServableHandle:
         """Borrow the version that answers ``spec``; see :meth:`Models.open`."""
         return self._models.open(spec, key)

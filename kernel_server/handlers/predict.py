@@ -12,7 +12,7 @@ from kernel_server.batching.queue import BatchQueue
 from kernel_server.core.handle import ServableHandle
 from kernel_server.core.servable import Array
 from kernel_server.core.signature import Signature
-from kernel_server.errors import ServingError
+from kernel_server.errors import FailedPrecondition, ServingError
 from kernel_server.handlers.inputs import arrange, check_filter, check_types, with_declared_shapes
 from kernel_server.handlers.planned import PlannedHandler
 from kernel_server.handlers.prediction_logs import AnsweredPredict
@@ -26,6 +26,10 @@ MOST_FILTERS = 16
 Each costs memory, and time to prepare, for as long as the version is loaded. Answers to any further filter
 are picked from all outputs, so that no client can make the server grow by sending new ones.
 """
+
+
+class NotTogether(FailedPrecondition):
+    """What requests have in common is not all that matters to them: they must be asked one by one."""
 
 
 class Route(NamedTuple):
@@ -121,6 +125,48 @@ class PredictHandler(PlannedHandler[str, PredictPlan]):
                 self._mirror.offer(handle.id, arrays, answers, repeat)
 
         return partial(queue.abandon, queue.submit(arrays, deadline, record, finish))
+
+    def start_together(
+        self,
+        handle: ServableHandle,
+        signature_name: str,
+        inputs: Mapping[str, Array],
+        output_filter: Sequence[str],
+        count: int,
+        deadline: float | None,
+        record: TimingRecord,
+        done: Callable[[dict[str, Array] | ServingError], None],
+    ) -> Callable[[], None]:
+        """Begin ``count`` requests of equal shapes, whose rows come one after the other; so do the answers.
+
+        What ``done`` is told concerns them all, except that an ``InvalidArgument`` or a
+        ``FailedPrecondition`` may be the fault of one. Returns what :meth:`start` returns. Raises
+        :class:`NotTogether`, or what :meth:`start` raises, when they must be asked one by one.
+        """
+        plan = self._plan(handle, signature_name)
+        arrays = arrange(plan.signature, inputs)
+        record.decoded = perf_counter()
+        wanted = tuple(output_filter)
+        outputs, queue = plan.route(wanted)
+        if self._concerns_single_ones(handle) or not queue.batched or len(arrays) != len(inputs):
+            raise NotTogether
+        if [array.dtype for array in arrays] != plan.dtypes:
+            raise NotTogether
+
+        def finish(outcome: Sequence[Array] | ServingError) -> None:
+            if isinstance(outcome, ServingError):
+                done(outcome)
+                return
+            answers = dict(zip(outputs, outcome, strict=True))
+            done({name: answers[name] for name in wanted} if wanted else answers)
+
+        return partial(queue.abandon, queue.submit(arrays, deadline, record, finish, count))
+
+    def _concerns_single_ones(self, handle: ServableHandle) -> bool:
+        """Whether requests are chosen one by one for a log, a version or a comparison."""
+        traffic = self._models.traffic.models.get(handle.id.name)
+        divided = traffic is not None and bool(traffic.arms or traffic.shadow)
+        return divided or bool(self._request_logs.loggers)
 
     async def run(
         self,

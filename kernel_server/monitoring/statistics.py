@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import repeat
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -55,9 +56,9 @@ class QueueStatistics:
         self._stage_micros = {stage: Histogram(STAGE_LIMITS) for stage in STAGES}
         self._batch_size = Histogram(BATCH_SIZE_LIMITS)
 
-    def add(self, record: TimingRecord) -> None:
-        """Count one answered request."""
-        self._records.append(record)
+    def add(self, record: TimingRecord, count: int = 1) -> None:
+        """Count one answered request, or several that went the same way."""
+        self._records.extend(repeat(record, count))
         if len(self._records) >= self._fold_every:
             self._fold()
 

@@ -53,11 +53,11 @@ class TimingRecord:
         self.finished = 0.0
         self.sent = 0.0
 
-    def replied(self) -> None:
-        """The answer is encoded: hand the record to the statistics of its queue."""
+    def replied(self, count: int = 1) -> None:
+        """The answer is encoded: hand the record to the statistics of its queue, for ``count`` requests."""
         self.sent = perf_counter()
         if self.batch is not None:
-            self.batch.queue.statistics.add(self)
+            self.batch.queue.statistics.add(self, count)
 
     @property
     def generation(self) -> int:

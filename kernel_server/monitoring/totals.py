@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from itertools import repeat
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -95,7 +96,8 @@ class Totals:
     def add_batch(self, batch: Batch) -> None:
         """Count one run of a batch that still has its pieces."""
         self._runs += 1
-        self._request_rows += [piece.task.rows for piece in batch.pieces if piece.begin == 0]
+        for task in [piece.task for piece in batch.pieces if piece.begin == 0]:
+            self._request_rows.extend(repeat(task.rows // task.count, task.count))
         sized = bool(batch.parameters.allowed_batch_sizes)
         self._batches.append((batch.rows, batch.executed_rows, sized))
         if len(self._batches) >= FOLD_EVERY:

@@ -28,11 +28,16 @@ from kernel_server.turns import Turns
 
 _log = logging.getLogger(__name__)
 
-_CLOCK_SLACK = 0.1
+CLOCK_SLACK = 0.1
 """Seconds by which a client may find its deadline passed, and reset the stream, before the server does."""
 
 _TIMEOUT_UNITS = {b"H": 3600.0, b"M": 60.0, b"S": 1.0, b"m": 1e-3, b"u": 1e-6, b"n": 1e-9}
 _MOST_TIMEOUT_DIGITS = 8
+
+TIMEOUT = b"grpc-timeout"
+
+TIMED_OUT = "Timed out waiting for notification"
+"""What a call is told whose deadline passes before it is answered."""
 
 
 class Call:
@@ -86,9 +91,10 @@ class Call:
         self.on_refused: Callable[[str, ServingError], None] | None = None
         self.model = ""
         self.traffic_key = headers.get(TRAFFIC_KEY)
-        timeout = headers.get(b"grpc-timeout")
-        if timeout is not None:
-            self._expire_after(timeout)
+        timeout = headers.get(TIMEOUT)
+        if timeout is not None and (seconds := seconds_of(timeout)) is not None:
+            self.deadline = time.monotonic() + seconds
+            self._timer = loop.call_later(seconds, self._expire)
 
     def data(self, payload: bytes) -> None:
         """More of the request; one that says it will be too long is refused before it is."""
@@ -115,7 +121,7 @@ class Call:
             return
         on_gone = self.on_gone
         self._finish()
-        late = self.deadline is not None and time.monotonic() > self.deadline - _CLOCK_SLACK
+        late = self.deadline is not None and time.monotonic() > self.deadline - CLOCK_SLACK
         self._tell_refusal(DeadlineExceeded() if late else Cancelled())
         if on_gone is not None:
             on_gone()
@@ -177,17 +183,9 @@ class Call:
         del self._received[:size]
         return inflated(message, self._encoding, self._most_bytes) if compressed else message
 
-    def _expire_after(self, timeout: bytes) -> None:
-        """A timeout that cannot be read is none, as with grpcio."""
-        digits, unit = timeout[:-1], _TIMEOUT_UNITS.get(timeout[-1:])
-        if unit is not None and digits.isdigit() and len(digits) <= _MOST_TIMEOUT_DIGITS:
-            seconds = int(digits) * unit
-            self.deadline = time.monotonic() + seconds
-            self._timer = self._loop.call_later(seconds, self._expire)
-
     def _expire(self) -> None:
         on_gone = self.on_gone
-        self.fail(DeadlineExceeded("Timed out waiting for notification"))
+        self.fail(DeadlineExceeded(TIMED_OUT))
         if on_gone is not None:
             on_gone()
 
@@ -215,6 +213,19 @@ class Conversation(Call):
         if self._received:
             self.fail(NotOneMessage(self._received))
         self.close()
+
+
+def seconds_of(timeout: bytes) -> float | None:
+    """A ``grpc-timeout``; one that cannot be read is none, as with grpcio."""
+    digits, unit = timeout[:-1], _TIMEOUT_UNITS.get(timeout[-1:])
+    if unit is None or not digits.isdigit() or len(digits) > _MOST_TIMEOUT_DIGITS:
+        return None
+    return int(digits) * unit
+
+
+def timeout_of(seconds: float) -> bytes:
+    """The value of a ``grpc-timeout``, at least a millisecond and at most a day."""
+    return b"%dm" % min(max(1, int(seconds * 1e3)), 86_400_000)
 
 
 def refused(stream: Answering, error: ServingError) -> Exchange:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zlib
 from urllib.parse import quote
 
@@ -18,6 +19,8 @@ _HEAD_FIELDS = [
     (b"grpc-accept-encoding", b"identity,deflate,gzip"),
 ]
 _PRINTABLE = " !\"#$&'()*+,-./:;<=>?@[\\]^_`{|}~"
+
+_OUTER_SPACES = re.compile("^ +| +$")
 
 HEAD = write_headers(_HEAD_FIELDS, with_status=True)
 OK = write_headers([(b"grpc-status", b"0")])
@@ -75,7 +78,12 @@ def subject(body: bytes | bytearray) -> bytes:
 
 def framed(message: bytes) -> bytes:
     """The message with its prefix."""
-    return b"\x00" + len(message).to_bytes(4, "big") + message
+    return framed_head(len(message)) + message
+
+
+def framed_head(size: int) -> bytes:
+    """The prefix of a message of so many bytes."""
+    return b"\x00" + size.to_bytes(4, "big")
 
 
 def inflated(message: bytes, encoding: bytes, most_bytes: int) -> bytes:
@@ -101,5 +109,11 @@ def trailers(error: ServingError | None, *, with_head: bool) -> bytes:
         fields.append((b"grpc-status", b"0"))
     else:
         fields.append((b"grpc-status", str(status_number(error)).encode()))
-        fields.append((b"grpc-message", quote(status_message(error), safe=_PRINTABLE).encode()))
+        fields.append((b"grpc-message", _spelled(status_message(error))))
     return write_headers(fields, with_status=with_head)
+
+
+def _spelled(message: str) -> bytes:
+    """A status message as a header, which must not begin or end with a space (RFC 9113, section 8.2.1)."""
+    quoted = quote(message, safe=_PRINTABLE)
+    return _OUTER_SPACES.sub(lambda found: "%20" * len(found[0]), quoted).encode()

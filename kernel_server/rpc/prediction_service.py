@@ -20,7 +20,7 @@ from kernel_server.wire_format import delimited, text_field
 SERVICE = "tensorflow.serving.PredictionService"
 
 _SIGNATURE_DEF = "signature_def"
-_PREDICT = Entry("Predict", "GRPC")
+PREDICT = Entry("Predict", "GRPC")
 
 
 class PredictionService:
@@ -42,7 +42,7 @@ class PredictionService:
 
     def predict(self, call: Call, message: bytes) -> None:
         """Answer one PredictRequest; the whole way runs in callbacks, without a task of its own."""
-        record = TimingRecord(_PREDICT)
+        record = TimingRecord(PREDICT)
         request = parse(predict_pb2.PredictRequest, message)
         call.on_refused, call.model = self._refuse, request.model_spec.name
         spec = from_proto(request)

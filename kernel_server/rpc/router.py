@@ -9,6 +9,7 @@ from kernel_server.errors import ServingError, Unimplemented
 from kernel_server.http2.headers import Headers, write_headers
 from kernel_server.http2.stream import IGNORED, Answering, Exchange
 from kernel_server.rpc.call import Call, Conversation, refused
+from kernel_server.rpc.framing import MessageTooLarge
 from kernel_server.rpc.methods import Begin, Methods
 from kernel_server.security.scopes import needed
 from kernel_server.security.tokens import Tokens
@@ -53,6 +54,12 @@ class Router:
             return refused(stream, error)
         kind = Conversation if path in self._conversations else Call
         return kind(stream, headers, begin, self._loop, self._turns, self._most_bytes)
+
+    def check(self, headers: Headers, size: int) -> None:
+        """Raise what keeps a call with these headers and a message of this size from being answered."""
+        self._begin_for(headers.get(b":path", b""), headers)
+        if size > self._most_bytes:
+            raise MessageTooLarge(size, self._most_bytes)
 
     def _begin_for(self, path: bytes, headers: Headers) -> Begin:
         begin = self._methods.get(path)

@@ -14,6 +14,8 @@ from kernel_server.config.channel_arguments import most_received_bytes
 from kernel_server.front_ends.pool import FrontEndPool
 from kernel_server.handlers import Handlers
 from kernel_server.http2.connection import Connection
+from kernel_server.http2.headers import Headers
+from kernel_server.http2.stream import Exchange, Stream
 from kernel_server.listening import host_port
 from kernel_server.process import ServerProcess
 from kernel_server.rpc import (
@@ -26,6 +28,9 @@ from kernel_server.rpc import (
     reflection_service,
 )
 from kernel_server.rpc.addresses import bind_tcp, listen_tcp, listen_unix
+from kernel_server.rpc.gathered_call import GatheredCall, may_be_gathered
+from kernel_server.rpc.gathering import Gathering
+from kernel_server.rpc.predicts_together import PredictsTogether
 from kernel_server.rpc.router import Router
 from kernel_server.security.tokens import Tokens
 from kernel_server.settings import Settings
@@ -59,9 +64,8 @@ class GrpcServer:
     ) -> None:
         self._host = settings.host
         reflection = reflection_service.ReflectionService(_REFLECTED).methods()
-        prediction = prediction_service.PredictionService(
-            handlers, as_content=settings.enable_serialization_as_tensor_content
-        )
+        as_content = settings.enable_serialization_as_tensor_content
+        prediction = prediction_service.PredictionService(handlers, as_content=as_content)
         methods = {
             **prediction.methods(),
             **example_calls.ExampleCalls(handlers).methods(),
@@ -78,8 +82,10 @@ class GrpcServer:
             conversations=reflection,
             most_bytes=most_received_bytes(settings.grpc_channel_arguments),
         )
+        together = PredictsTogether(handlers, self._router, turns, as_content=as_content)
+        self._gathering = Gathering(together)
         self._front_ends = FrontEndPool(
-            self._router.accept, settings.grpc_front_ends, settings.ssl_config_file
+            self._router.accept, together, settings.grpc_front_ends, settings.ssl_config_file
         )
         self._connections: set[Connection] = set()
         self._listeners: list[asyncio.Server] = []
@@ -130,4 +136,12 @@ class GrpcServer:
         await front_ends
 
     def _connect(self) -> Connection:
-        return Connection(self._router.accept, self._connections)
+        return Connection(self._accept, self._connections)
+
+    def _accept(self, stream: Stream, headers: Headers) -> Exchange:
+        if may_be_gathered(headers):
+            return GatheredCall(stream, headers, self._gathering, self._go_alone)
+        return self._router.accept(stream, headers)
+
+    def _go_alone(self, call: GatheredCall) -> Exchange:
+        return self._router.accept(call.stream, call.headers)

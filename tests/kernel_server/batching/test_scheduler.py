@@ -407,6 +407,40 @@ async def test_a_model_uses_no_more_threads_than_it_may() -> None:
         assert most == 2
 
 
+async def test_more_threads_take_what_waits_for_the_only_one() -> None:
+    parameters = BatchingParameters(max_batch_size=1, num_batch_threads=1)
+    async with scheduling(parameters) as scheduler:
+        busy, quiet = Doubler(), Doubler()
+        held = scheduler.add_queue(ServableId("busy", 1), "s", busy)
+        first = await occupy(held, busy)
+        waiting = submit(scheduler.add_queue(ServableId("quiet", 1), "s", quiet), 1.0)
+        await until(lambda: scheduler._running == 2, "a batch to be ready for the next thread")
+        scheduler.replace("busy", BatchingParameters(num_batch_threads=2))
+        (answer,) = await asyncio.wait_for(waiting, 10)
+        assert answer.tolist() == [2.0]
+        busy.gate.set()
+        await first
+
+
+async def test_several_requests_in_one_piece_count_as_many_and_fill_batches() -> None:
+    parameters = BatchingParameters(max_batch_size=4, max_enqueued_batches=10, num_batch_threads=1)
+    async with scheduling(parameters) as scheduler:
+        model = Doubler()
+        queue = scheduler.add_queue(ServableId("m", 1), "s", model)
+        first = await occupy(queue, model)
+        told: Answer = scheduler.loop.create_future()
+        queue.submit([rows(*range(10))], None, TimingRecord(), told.set_result, 5)
+        assert (queue.in_flight, queue.enqueued) == (6, 3)
+        with pytest.raises(TaskTooLarge, match="Task size 5 is larger"):
+            queue.submit([rows(*range(25))], None, TimingRecord(), told.set_result, 5)
+        model.gate.set()
+        (answer,) = await told
+        assert answer.tolist() == [2.0 * row for row in range(10)]
+        await first
+        assert (model.sizes, queue.in_flight) == ([1, 4, 4, 2], 0)
+        assert (queue.statistics.outcomes.succeeded, queue.statistics.outcomes.shed) == (6, 0)
+
+
 async def test_statistics_split_the_time_of_a_request() -> None:
     async with scheduling(BatchingParameters()) as scheduler:
         queue = scheduler.add_queue(ServableId("m", 1), "serving_default", Doubler())

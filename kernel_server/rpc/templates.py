@@ -1,0 +1,193 @@
+"""Which Predict requests differ in nothing but the contents of their tensors.
+
+Clients send the same message again and again with other values in it. Where these lie is found once, in a
+first message; of further ones of that length the bytes around them are compared, which is less work than to
+read them.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from itertools import chain, pairwise
+from typing import NamedTuple
+
+from kernel_server.http2.headers import Headers
+from kernel_server.rpc.framing import PREFIX_LENGTH
+
+_MOST_TEMPLATES = 256
+
+_VARINT, _TEXT = 0, 2
+_INPUTS = 2
+"""Of PredictRequest."""
+
+_KEY, _VALUE = 1, 2
+"""Of an entry of its inputs."""
+
+_DTYPE, _SHAPE, _CONTENT = 1, 2, 4
+"""Of TensorProto."""
+
+_DIMENSION = 2
+"""Of TensorShapeProto."""
+
+_SIZE = 1
+"""Of its dimensions."""
+
+
+Key = tuple[int, bytes | None]
+"""What is looked at first: the length of a message, and its caller's token."""
+
+
+class Span(NamedTuple):
+    """Some bytes of a message."""
+
+    begin: int
+    end: int
+
+
+class Content(NamedTuple):
+    """Where a message holds the values of one of its tensors."""
+
+    begin: int
+    end: int
+    name: str
+
+    @property
+    def size(self) -> int:
+        """How many bytes they are."""
+        return self.end - self.begin
+
+
+class Template:
+    """What calls have in common: headers, but for the deadline, and their message, but for the contents.
+
+    It is read off one of them. Both sides of a front end's link know it by its ``number``.
+    """
+
+    def __init__(self, number: int, headers: Headers, sample: bytes, contents: list[Content]) -> None:
+        self.number = number
+        self.headers = headers
+        self.sample = sample
+        self.contents = contents
+        edges = [0, *(edge for begin, end, _ in contents for edge in (begin, end)), len(sample)]
+        self._fixed = [(begin, end, sample[begin:end]) for begin, end in list(pairwise(edges))[::2]]
+
+    def message(self, contents: Sequence[bytes | memoryview]) -> bytes:
+        """The framed message with these contents."""
+        first, *rest = [fixed for _, _, fixed in self._fixed]
+        return b"".join([first, *chain.from_iterable(zip(contents, rest, strict=True))])
+
+    def fits(self, message: bytes) -> bool:
+        """Whether a framed message of the right length is one of them."""
+        return all(message[begin:end] == fixed for begin, end, fixed in self._fixed)
+
+
+class Templates:
+    """Those that messages of late have had; there is room for some, and the oldest gives way to a new one."""
+
+    def __init__(self) -> None:
+        self._known: dict[Key, list[Template]] = {}
+        self._by_age: deque[tuple[Key, Template]] = deque()
+        self._made = 0
+        self._unfit: dict[Key, int] = {}
+
+    def find(self, key: Key, headers: Headers, message: bytes) -> Template | None:
+        """The template of a framed message, or ``None`` if it has none."""
+        for template in self._known.get(key, ()):
+            if template.fits(message):
+                return template
+        return self._new(key, headers, message)
+
+    def _new(self, key: Key, headers: Headers, message: bytes) -> Template | None:
+        """Made of a message that is fit; where others were not, fewer and fewer are looked at."""
+        unfit = self._unfit.get(key, 0)
+        contents = [] if unfit & (unfit - 1) else contents_of(message)
+        if not contents:
+            if len(self._unfit) >= _MOST_TEMPLATES:
+                self._unfit.clear()
+            self._unfit[key] = unfit + 1
+            return None
+        if len(self._by_age) == _MOST_TEMPLATES:
+            self._forget_oldest()
+        template = Template(self._made % _MOST_TEMPLATES, headers, message, contents)
+        self._made += 1
+        self._known.setdefault(key, []).append(template)
+        self._by_age.append((key, template))
+        return template
+
+    def _forget_oldest(self) -> None:
+        key, template = self._by_age.popleft()
+        self._known[key].remove(template)
+        if not self._known[key]:
+            del self._known[key]
+
+
+class Unfit(Exception):
+    """The message holds something whose meaning is not looked into here."""
+
+
+def contents_of(message: bytes) -> list[Content]:
+    """Where a framed PredictRequest holds the contents of its tensors, none if it is of no use to know.
+
+    Every tensor must have its values in ``tensor_content``, and at least one row.
+    """
+    try:
+        contents = list(_contents(message))
+    except (Unfit, IndexError, UnicodeDecodeError):
+        return []
+    return contents if len({content.name for content in contents}) == len(contents) else []
+
+
+def _contents(message: bytes) -> Iterator[Content]:
+    for field, request in _fields(message, Span(PREFIX_LENGTH, len(message))):
+        if field == _INPUTS:
+            (_, key), (_, tensor) = entry = _pair(message, request)
+            if [number for number, _ in entry] != [_KEY, _VALUE]:
+                raise Unfit
+            yield Content(*_content(message, tensor), message[key.begin : key.end].decode())
+
+
+def _pair(message: bytes, within: Span) -> list[tuple[int, Span]]:
+    fields = list(_fields(message, within))
+    if len(fields) != 2:
+        raise Unfit
+    return fields
+
+
+def _content(message: bytes, tensor: Span) -> Span:
+    found = dict(fields := list(_fields(message, tensor)))
+    if len(fields) != len(found) or found.keys() != {_DTYPE, _SHAPE, _CONTENT}:
+        raise Unfit
+    dimensions = list(_fields(message, found[_SHAPE]))
+    if not dimensions or any(number != _DIMENSION for number, _ in dimensions):
+        raise Unfit
+    sizes = dict(_fields(message, dimensions[0][1]))
+    if _SIZE not in sizes or not found[_CONTENT].begin < found[_CONTENT].end:
+        raise Unfit
+    return found[_CONTENT]
+
+
+def _fields(message: bytes, within: Span) -> Iterator[tuple[int, Span]]:
+    """The fields of a message in protobuf's wire format, by number; raises :class:`Unfit` for rare types."""
+    at, end = within
+    while at < end:
+        tag, at = _varint(message, at)
+        if tag & 7 == _TEXT:
+            size, at = _varint(message, at)
+        elif tag & 7 == _VARINT:
+            size = _varint(message, at)[1] - at
+        else:
+            raise Unfit
+        if at + size > end:
+            raise Unfit
+        yield tag >> 3, Span(at, at + size)
+        at += size
+
+
+def _varint(message: bytes, at: int) -> tuple[int, int]:
+    """A number, and where it ends."""
+    number = shift = 0
+    while message[at] & 128:
+        number |= (message[at] & 127) << shift
+        shift, at = shift + 7, at + 1
+    return number | message[at] << shift, at + 1

@@ -1,0 +1,120 @@
+"""What Predict requests have in common, read off real ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from support.raw_client import prefixed
+from support.stubs import predict_request
+from tensorflow_serving.apis import predict_pb2
+
+from kernel_server.rpc.templates import Template, Templates, contents_of
+
+ROW = np.arange(4, dtype=np.float32)
+PAIR = {"a": np.ones((2, 2), np.float32), "b": np.array([1, 2])}
+
+
+def framed(request: predict_pb2.PredictRequest) -> bytes:
+    return prefixed(request.SerializeToString(deterministic=True))
+
+
+def template(request: predict_pb2.PredictRequest) -> Template:
+    message = framed(request)
+    return Template(0, {}, message, contents_of(message))
+
+
+@pytest.mark.parametrize("inputs", [ROW, PAIR], ids=["one input", "two inputs"])
+def test_contents(inputs: object) -> None:
+    message = framed(predict_request("half", inputs, version=3, output_filter=["y"]))
+    spans = contents_of(message)
+    arrays = inputs if isinstance(inputs, dict) else {"x": inputs}
+    assert {name: message[begin:end] for begin, end, name in spans} == {
+        name: array.tobytes() for name, array in arrays.items()
+    }
+    found = Template(0, {}, message, spans)
+    other = found.message([bytes(span.size) for span in spans])
+    zeros = {name: np.zeros_like(array) for name, array in arrays.items()}
+    assert other == framed(predict_request("half", zeros, version=3, output_filter=["y"]))
+    assert found.fits(other)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        predict_request("hulf", ROW),
+        predict_request("half", {"y": ROW}),
+        predict_request("half", ROW.view(np.int32).reshape(4)),
+        predict_request("half", {"x": ROW.reshape(4).view(np.int32)}),
+    ],
+    ids=["model", "input", "values", "type"],
+)
+def test_what_differs_elsewhere_does_not_fit(other: predict_pb2.PredictRequest) -> None:
+    known, message = template(predict_request("half", ROW)), framed(other)
+    assert len(message) == len(framed(predict_request("half", ROW)))
+    same_but_values = message == framed(predict_request("half", np.frombuffer(_content(other), np.float32)))
+    assert known.fits(message) is same_but_values
+
+
+def _content(request: predict_pb2.PredictRequest) -> bytes:
+    (tensor,) = request.inputs.values()
+    return bytes(tensor.tensor_content)
+
+
+def _changed(change: Callable[[predict_pb2.PredictRequest], object]) -> bytes:
+    request = predict_request("half", ROW)
+    change(request)
+    return framed(request)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        b"",
+        prefixed(b""),
+        prefixed(b"\xff" * 20),
+        framed(predict_request("half", ROW))[:-1],
+        framed(predict_request("half", {})),
+        framed(predict_request("half", {"x": tf.make_tensor_proto([b"a", b"b"])})),
+        framed(predict_request("half", {"x": tf.make_tensor_proto(1.0)})),
+        framed(predict_request("half", {"x": np.zeros((0, 4), np.float32)})),
+        _changed(lambda request: request.inputs["x"].float_val.append(1.0)),
+        _changed(lambda request: setattr(request.inputs["x"], "version_number", 1)),
+        _changed(lambda request: setattr(request.inputs["x"].tensor_shape, "unknown_rank", True)),
+        _changed(lambda request: request.inputs["x"].ClearField("tensor_shape")),
+        _changed(lambda request: request.inputs["x"].ClearField("dtype")),
+        _changed(lambda request: request.inputs["y"].CopyFrom(tf.make_tensor_proto(1.0))),
+    ],
+)
+def test_messages_of_which_nothing_is_said(message: bytes) -> None:
+    assert contents_of(message) == []
+
+
+def test_the_oldest_template_gives_way() -> None:
+    templates = Templates()
+
+    def find(size: int) -> Template | None:
+        message = framed(predict_request("half", np.zeros(size, np.float32)))
+        return templates.find((len(message), None), {}, message)
+
+    first = find(2)
+    assert first is not None and find(2) is first
+    others = [find(size) for size in range(3, 258)]
+    assert len({template.number for template in others if template} | {first.number}) == 256
+    assert find(2) is first
+    newest = find(300)
+    assert newest is not None and newest.number == first.number
+    assert find(2) is not first
+    assert find(257) is others[-1]
+
+
+def test_one_that_is_fit_is_found_among_many_that_are_not() -> None:
+    templates, fit = Templates(), framed(predict_request("half", ROW))
+    key = len(fit), None
+    unfit = prefixed(bytes(len(fit) - 5))
+    assert [templates.find(key, {}, unfit) for _ in range(100)] == [None] * 100
+    assert any(templates.find(key, {}, fit) for _ in range(100))
+    found = templates.find(key, {}, fit)
+    assert found is not None and found.fits(fit) and not found.fits(unfit)
