@@ -139,7 +139,8 @@ class BatchScheduler:
         model = queue.model
         if model.running >= model.parameters.num_batch_threads:
             return False
-        return self._has_free_thread or (self._running == self._limit and not model.running)
+        may_be_next = self._running == self._limit >= len(self._threads)  # one that is idle would not wait
+        return self._has_free_thread or (may_be_next and not model.running)
 
     def _pump(self, quiet: bool = False) -> None:
         """Give free threads what is due; with a ``quiet`` loop, everything that waits is."""

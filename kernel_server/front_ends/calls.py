@@ -99,6 +99,8 @@ class RelayedGroups:
 
     def apart(self, number: int) -> None:
         """The model process answers each call of a group by itself."""
-        for call in self._groups.pop(number).calls:
+        group = self._groups.pop(number)
+        group.template.refuse()
+        for call in group.calls:
             if not call.ended:
                 call.hand_over(RelayedCall(self._calls, self._link, call.number, call.stream))

@@ -131,7 +131,7 @@ class Gathering:
             template = self._templates.find(key, call.headers, call.message)
             alike.setdefault(template, []).append(call)
         for template, company in alike.items():
-            if template is None or len(company) == 1:
+            if template is None or len(company) == 1 or not template.is_worth_a_try:
                 for call in company:
                     call.go_alone()
             else:

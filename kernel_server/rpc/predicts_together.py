@@ -92,6 +92,7 @@ class PredictsTogether:
         try:
             group.give_up = template.start(columns, len(group.calls), deadline, done)
         except NotTogether:
+            group.template.refuse()
             _go_alone(group)
 
     def _done(self, group: Group, template: PredictTemplate, outcome: Answers | ServingError) -> None:

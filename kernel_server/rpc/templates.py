@@ -17,6 +17,9 @@ from kernel_server.rpc.framing import PREFIX_LENGTH
 
 _MOST_TEMPLATES = 256
 
+_LONGEST_PAUSE = 63
+"""Times that something is not tried after it has failed again and again."""
+
 _VARINT, _TEXT = 0, 2
 _INPUTS = 2
 """Of PredictRequest."""
@@ -58,6 +61,24 @@ class Content(NamedTuple):
         return self.end - self.begin
 
 
+class Refusals:
+    """Says how often to try again what has failed: less and less often, but never less than now and then."""
+
+    def __init__(self) -> None:
+        self._pause = self._left = 0
+
+    def add(self) -> None:
+        """It has failed once more."""
+        self._pause = self._left = min(2 * self._pause + 1, _LONGEST_PAUSE)
+
+    def allow(self) -> bool:
+        """Whether to try this time."""
+        if self._left:
+            self._left -= 1
+            return False
+        return True
+
+
 class Template:
     """What calls have in common: headers, but for the deadline, and their message, but for the contents.
 
@@ -70,7 +91,17 @@ class Template:
         self.sample = sample
         self.contents = contents
         edges = [0, *(edge for begin, end, _ in contents for edge in (begin, end)), len(sample)]
+        self._refusals = Refusals()
         self._fixed = [(begin, end, sample[begin:end]) for begin, end in list(pairwise(edges))[::2]]
+
+    def refuse(self) -> None:
+        """A group of its calls was taken apart."""
+        self._refusals.add()
+
+    @property
+    def is_worth_a_try(self) -> bool:
+        """Whether a group may be taken as one, as far as earlier ones tell."""
+        return self._refusals.allow()
 
     def message(self, contents: Sequence[bytes | memoryview]) -> bytes:
         """The framed message with these contents."""
@@ -89,7 +120,7 @@ class Templates:
         self._known: dict[Key, list[Template]] = {}
         self._by_age: deque[tuple[Key, Template]] = deque()
         self._made = 0
-        self._unfit: dict[Key, int] = {}
+        self._unfit: dict[Key, Refusals] = {}
 
     def find(self, key: Key, headers: Headers, message: bytes) -> Template | None:
         """The template of a framed message, or ``None`` if it has none."""
@@ -100,12 +131,12 @@ class Templates:
 
     def _new(self, key: Key, headers: Headers, message: bytes) -> Template | None:
         """Made of a message that is fit; where others were not, fewer and fewer are looked at."""
-        unfit = self._unfit.get(key, 0)
-        contents = [] if unfit & (unfit - 1) else contents_of(message)
+        unfit = self._unfit.get(key)
+        if unfit is not None and not unfit.allow():
+            return None
+        contents = contents_of(message)
         if not contents:
-            if len(self._unfit) >= _MOST_TEMPLATES:
-                self._unfit.clear()
-            self._unfit[key] = unfit + 1
+            self._note_unfit(key)
             return None
         if len(self._by_age) == _MOST_TEMPLATES:
             self._forget_oldest()
@@ -114,6 +145,13 @@ class Templates:
         self._known.setdefault(key, []).append(template)
         self._by_age.append((key, template))
         return template
+
+    def _note_unfit(self, key: Key) -> None:
+        if key not in self._unfit:
+            if len(self._unfit) == _MOST_TEMPLATES:
+                self._unfit.clear()
+            self._unfit[key] = Refusals()
+        self._unfit[key].add()
 
     def _forget_oldest(self) -> None:
         key, template = self._by_age.popleft()

@@ -422,6 +422,25 @@ async def test_more_threads_take_what_waits_for_the_only_one() -> None:
         await first
 
 
+async def test_threads_that_are_no_longer_allowed_take_nothing() -> None:
+    two, one = (BatchingParameters(max_batch_size=1, num_batch_threads=number) for number in (2, 1))
+    async with scheduling(two) as scheduler:
+        models = [Doubler(), Doubler()]
+        queues = [
+            scheduler.add_queue(ServableId(name, 1), "s", model)
+            for name, model in zip("ab", models, strict=True)
+        ]
+        held = [await occupy(queue, model) for queue, model in zip(queues, models, strict=True)]
+        models[1].gate.set()
+        await held[1]
+        for name in "ab":
+            scheduler.replace(name, one)
+        waiting = submit(queues[1], 1.0)
+        assert queues[1].enqueued == 1
+        models[0].gate.set()
+        await asyncio.gather(held[0], waiting)
+
+
 async def test_several_requests_in_one_piece_count_as_many_and_fill_batches() -> None:
     parameters = BatchingParameters(max_batch_size=4, max_enqueued_batches=10, num_batch_threads=1)
     async with scheduling(parameters) as scheduler:
