@@ -15,7 +15,7 @@ from kernel_server.errors import DataLoss, InvalidArgument, NotFound
 from kernel_server.servables.meta_graph_pb2 import MetaGraph
 from kernel_server.servables.tensorflow_device import session_config
 from kernel_server.servables.tensorflow_errors import tensorflow_errors
-from kernel_server.servables.tensorflow_session import Session
+from kernel_server.servables.tensorflow_session import Session, prepare_threads
 from kernel_server.servables.tensorflow_variables import VALUES, initialize_remaining_variables
 from kernel_server.settings import Settings
 
@@ -44,6 +44,7 @@ def platform(settings: Settings) -> LoaderFactory:
     """The loader factory of platform ``tensorflow``; raises when the device is not there."""
     tf.get_logger().setLevel("ERROR")
     config = session_config(settings)
+    prepare_threads(config)
     return lambda servable_id, directory: SavedModelLoader(directory, settings.model_tags, config)
 
 

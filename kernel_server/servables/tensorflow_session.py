@@ -9,12 +9,17 @@ signature wrapper at one row. ``session.run`` itself would refuse shapes that Te
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Iterator, Mapping, Sequence
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from ctypes import c_char_p, c_void_p
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
+import tensorflow as tf
 from tensorflow.core.framework import graph_pb2
 from tensorflow.core.protobuf import config_pb2
 from tensorflow.python.client import pywrap_tf_session
@@ -23,6 +28,11 @@ from kernel_server.core.servable import Array, Runner
 from kernel_server.errors import InvalidArgument
 from kernel_server.servables import tensorflow_c as c
 from kernel_server.servables.tensorflow_errors import error_of, tensorflow_errors
+
+T = TypeVar("T")
+
+_LOW_PRIORITY = 5
+"""A quarter of the processor where the server itself wants all of it, so that loads do end."""
 
 _new_capsule = ctypes.pythonapi.PyCapsule_New
 _new_capsule.restype, _new_capsule.argtypes = ctypes.py_object, (c_void_p, c_char_p, c_void_p)
@@ -53,8 +63,9 @@ class Session:
         try:
             with _options(config) as options, _checked() as status:
                 names = (c_char_p * len(tags))(*[tag.encode() for tag in tags])
-                self._address = c.load_session(
-                    *(options, None, bytes(directory), names, len(tags), self._graph, meta_graph, status)
+                where = bytes(directory), names, len(tags)
+                self._address = _giving_way(
+                    lambda: c.load_session(options, None, *where, self._graph, meta_graph, status)
                 )
             found = meta_graph.contents
             self.meta_graph = ctypes.string_at(found.data, found.length)
@@ -112,9 +123,9 @@ class Session:
         """Run an operation that answers nothing."""
         target = c_void_p(self.place(operation).operation)
         with _checked() as status:
-            c.run_session(
-                *(self._address, None, None, None, 0, None, None, 0),
-                *(target, 1, None, status),
+            nothing = None, None, 0
+            _giving_way(
+                lambda: c.run_session(self._address, None, *nothing, *nothing, target, 1, None, status)
             )
 
     def runner(self, feeds: Sequence[str], fetches: Sequence[str]) -> Runner:
@@ -126,7 +137,7 @@ class Session:
         session, call = self._shared, pywrap_tf_session.TF_SessionRunCallable
         try:
             with tensorflow_errors():
-                handle = pywrap_tf_session.TF_SessionMakeCallable(session, text)
+                handle = _giving_way(lambda: pywrap_tf_session.TF_SessionMakeCallable(session, text))
         finally:
             pywrap_tf_session.TF_DeleteBuffer(text)
 
@@ -139,6 +150,9 @@ class Session:
 
     def close(self) -> None:
         """End the session, which frees its variables, and its graph."""
+        _giving_way(self._close)
+
+    def _close(self) -> None:
         status = c.new_status()  # whatever it says, nothing can be done about it
         if self._address:
             c.close_session(self._address, status)
@@ -159,6 +173,23 @@ class _SharedSession:
 
     def _pybind11_conduit_v1_(self, abi: bytes, cpp_type: Any, kind: bytes) -> Any:
         return self._capsule
+
+
+def prepare_threads(config: config_pb2.ConfigProto) -> None:
+    """Have TensorFlow start the threads that all its sessions share, before one does that gives way."""
+    tf.compat.v1.Session(graph=tf.Graph(), config=config).close()
+
+
+def _giving_way(work: Callable[[], T]) -> T:
+    """Do ``work`` on a thread that leaves the processor to others, who answer requests meanwhile."""
+    with ThreadPoolExecutor(1, "load", _lower_priority) as thread:
+        return thread.submit(work).result()
+
+
+def _lower_priority() -> None:
+    """Of the calling thread; there is no way back without privileges. Elsewhere it would be the process's."""
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _LOW_PRIORITY)
 
 
 @contextmanager
