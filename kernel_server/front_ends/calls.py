@@ -8,7 +8,7 @@ import struct
 from collections.abc import MutableMapping
 from functools import partial
 
-from kernel_server.front_ends.link import TOGETHER, Kind, Link
+from kernel_server.front_ends.link import TOGETHER, UNWANTED, Kind, Link
 from kernel_server.http2.headers import Headers
 from kernel_server.http2.stream import Answering
 from kernel_server.rpc.gathered_call import GatheredCall
@@ -72,7 +72,7 @@ class RelayedGroups:
             contents = [tuple(content) for content in template.contents]
             described = marshal.dumps((dict(template.headers), template.sample, contents))
             self._link.send(Kind.TEMPLATE, template.number, described)
-        self._last = number = self._last + 1 & 0xFFFFFFFF
+        self._last = number = group.number = self._last + 1 & 0xFFFFFFFF
         self._groups[number] = group
         now, count = self._loop.time(), len(calls)
         seconds = [call.deadline - now if call.deadline is not None else 0.0 for call in calls]
@@ -83,7 +83,7 @@ class RelayedGroups:
 
     def leave(self, call: GatheredCall, group: Group, *, late: bool) -> None:
         """Tell the model process of a call that has ended early."""
-        self._link.send(Kind.UNWANTED, call.number, bytes((group.template.number, late)))
+        self._link.send(Kind.UNWANTED, call.number, UNWANTED.pack(group.template.number, late, group.number))
 
     def answered(self, number: int, payload: bytes) -> None:
         """The model process has answered a group."""

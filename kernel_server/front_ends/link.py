@@ -21,6 +21,9 @@ TOGETHER = struct.Struct("<BI")
 The numbers of their calls follow, the seconds each has, 0 for any time, and the contents, tensor by tensor.
 """
 
+UNWANTED = struct.Struct("<B?I")
+"""Of a call that has ended early: its template, whether its time was over, and its group."""
+
 _HEAD = struct.Struct("<BII")
 _MOST_UNSENT = 1 << 26
 _PIECE = 1 << 16

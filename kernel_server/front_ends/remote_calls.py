@@ -72,6 +72,8 @@ class RemoteCalls:
         exchanges, self._exchanges = self._exchanges, {}
         for exchange in exchanges.values():
             exchange.gone()
+        if self._groups is not None:
+            self._groups.lost()
 
 
 class RemoteStream:

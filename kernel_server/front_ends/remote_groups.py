@@ -14,7 +14,7 @@ from struct import calcsize, unpack_from
 from typing import TYPE_CHECKING, NamedTuple
 
 from kernel_server.errors import Cancelled, DeadlineExceeded, ServingError
-from kernel_server.front_ends.link import TOGETHER, Kind
+from kernel_server.front_ends.link import TOGETHER, UNWANTED, Kind
 from kernel_server.handlers.predict import NotTogether
 from kernel_server.http2.headers import Headers
 from kernel_server.rpc.call import TIMEOUT, timeout_of
@@ -65,7 +65,7 @@ class RemoteGroups:
         self._calls = calls
         self._together = together
         self._templates: dict[int, Template] = {}
-        self._unwanted: set[int] = set()
+        self._unwanted: dict[int, set[int]] = {}
         self._give_ups: dict[int, Callable[[], None]] = {}
 
     def take(self, kind: int, number: int, payload: bytes) -> None:
@@ -80,9 +80,15 @@ class RemoteGroups:
             if give_up := self._give_ups.get(number):
                 give_up()
         else:
-            template, late = payload
-            self._unwanted.add(number)
-            self._refuse(self._templates[template], DeadlineExceeded() if late else Cancelled())
+            template, late, group_number = UNWANTED.unpack(payload)
+            if (unwanted := self._unwanted.get(group_number)) is not None:
+                unwanted.add(number)
+                self._refuse(self._templates[template], DeadlineExceeded() if late else Cancelled())
+
+    def lost(self) -> None:
+        """The front end is gone, and nobody waits for an answer any more."""
+        for give_up in list(self._give_ups.values()):
+            give_up()
 
     def _group(self, number: int, payload: bytes) -> RemoteGroup:
         template_number, count = TOGETHER.unpack_from(payload)
@@ -93,6 +99,7 @@ class RemoteGroups:
         ends = accumulate((count * content.size for content in template.contents), initial=0)
         columns = [rest[begin:end] for begin, end in pairwise(ends)]
         predicts, now = self._together.template(template), time.monotonic()
+        self._unwanted[number] = set()
         return RemoteGroup(number, predicts, about_calls[:count], about_calls[count:], now, columns)
 
     def _begin(self, group: RemoteGroup) -> None:
@@ -105,6 +112,7 @@ class RemoteGroups:
     def _done(self, group: RemoteGroup, outcome: Answers | ServingError) -> None:
         self._give_ups.pop(group.number, None)
         if isinstance(outcome, Answers):
+            self._unwanted.pop(group.number, None)
             form = marshal.dumps([outcome.fixed, outcome.sizes])
             size = len(form).to_bytes(4, "little")
             self._calls.link.send(Kind.ANSWERS, group.number, size, form, *outcome.columns)
@@ -112,16 +120,17 @@ class RemoteGroups:
             self._take_apart(group)
         else:
             self._calls.link.send(Kind.APART, group.number)
+            unwanted = self._unwanted.pop(group.number, set())
             for call in group.calls:
-                if call not in self._unwanted:
+                if call not in unwanted:
                     group.template.refuse(outcome)
                     self._calls.fail(call, outcome)
-        self._unwanted.difference_update(group.calls)
 
     def _take_apart(self, group: RemoteGroup) -> None:
         self._calls.link.send(Kind.APART, group.number)
+        unwanted = self._unwanted.pop(group.number, set())
         for call, headers, message in group.requests():
-            if call not in self._unwanted:
+            if call not in unwanted:
                 self._calls.ask(call, headers, message)
 
     def _refuse(self, template: Template, error: ServingError) -> None:

@@ -37,13 +37,15 @@ class Answers(NamedTuple):
 class Group:
     """Some calls that are alike. Whoever takes it tells it :meth:`answer` or ends its calls one by one.
 
-    ``give_up``, if the taker has set it, is called when nobody waits for an answer any more.
+    ``give_up``, if the taker has set it, is called when nobody waits for an answer any more; ``number`` is
+    for the taker, too.
     """
 
     def __init__(self, template: Template, calls: list[GatheredCall]) -> None:
         self.template = template
         self.calls = calls
         self.give_up: Callable[[], None] | None = None
+        self.number = 0
         for call in calls:
             call.group = self
 

@@ -15,7 +15,7 @@ from kernel_server.errors import DataLoss, InvalidArgument, NotFound
 from kernel_server.servables.meta_graph_pb2 import MetaGraph
 from kernel_server.servables.tensorflow_device import session_config
 from kernel_server.servables.tensorflow_errors import tensorflow_errors
-from kernel_server.servables.tensorflow_session import Session, prepare_threads
+from kernel_server.servables.tensorflow_session import Session, giving_way, prepare_threads
 from kernel_server.servables.tensorflow_variables import VALUES, initialize_remaining_variables
 from kernel_server.settings import Settings
 
@@ -143,7 +143,7 @@ def _prepare_default(model: SavedModel) -> None:
     """Optimise the graph, for which a first request would pay."""
     default = model.signatures.get(DEFAULT_SIGNATURE)
     if default is not None:
-        model.runner(DEFAULT_SIGNATURE, tuple(default.outputs))
+        giving_way(lambda: model.runner(DEFAULT_SIGNATURE, tuple(default.outputs)))
 
 
 def signature_from_proto(name: str, definition: meta_graph_pb2.SignatureDef) -> Signature:

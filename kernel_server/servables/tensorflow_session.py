@@ -64,7 +64,7 @@ class Session:
             with _options(config) as options, _checked() as status:
                 names = (c_char_p * len(tags))(*[tag.encode() for tag in tags])
                 where = bytes(directory), names, len(tags)
-                self._address = _giving_way(
+                self._address = giving_way(
                     lambda: c.load_session(options, None, *where, self._graph, meta_graph, status)
                 )
             found = meta_graph.contents
@@ -124,7 +124,7 @@ class Session:
         target = c_void_p(self.place(operation).operation)
         with _checked() as status:
             nothing = None, None, 0
-            _giving_way(
+            giving_way(
                 lambda: c.run_session(self._address, None, *nothing, *nothing, target, 1, None, status)
             )
 
@@ -137,7 +137,7 @@ class Session:
         session, call = self._shared, pywrap_tf_session.TF_SessionRunCallable
         try:
             with tensorflow_errors():
-                handle = _giving_way(lambda: pywrap_tf_session.TF_SessionMakeCallable(session, text))
+                handle = pywrap_tf_session.TF_SessionMakeCallable(session, text)
         finally:
             pywrap_tf_session.TF_DeleteBuffer(text)
 
@@ -150,7 +150,7 @@ class Session:
 
     def close(self) -> None:
         """End the session, which frees its variables, and its graph."""
-        _giving_way(self._close)
+        giving_way(self._close)
 
     def _close(self) -> None:
         status = c.new_status()  # whatever it says, nothing can be done about it
@@ -180,7 +180,7 @@ def prepare_threads(config: config_pb2.ConfigProto) -> None:
     tf.compat.v1.Session(graph=tf.Graph(), config=config).close()
 
 
-def _giving_way(work: Callable[[], T]) -> T:
+def giving_way(work: Callable[[], T]) -> T:
     """Do ``work`` on a thread that leaves the processor to others, who answer requests meanwhile."""
     with ThreadPoolExecutor(1, "load", _lower_priority) as thread:
         return thread.submit(work).result()

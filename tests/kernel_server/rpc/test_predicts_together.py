@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
+import grpc
 import numpy as np
 import pytest
 import tensorflow as tf
+from support.children import children_running
 from support.h2_client import Answer, H2Client
 from support.raw_client import prefixed
 from support.servers import Server, until
@@ -35,7 +38,17 @@ def server(
     request: pytest.FixtureRequest, models: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Server]:
     """Batches of at most 16 rows, so that what comes at once needs several."""
-    folder = tmp_path_factory.mktemp("together")
+    running = Server(
+        tmp_path_factory.mktemp("together"),
+        **flags(models, tmp_path_factory.mktemp("configuration"), request.param),
+    )
+    try:
+        yield running.wait_until_ready()
+    finally:
+        running.close()
+
+
+def flags(models: dict[str, Path], folder: Path, front_ends: int) -> dict[str, object]:
     configs = [model_config(name, models[name], "all" if name == "half" else "") for name in MODELS]
     config = model_server_config_pb2.ModelServerConfig(model_config_list={"config": configs})
     (folder / "models.txt").write_text(str(config))
@@ -43,17 +56,12 @@ def server(
         "max_batch_size { value: 16 } batch_timeout_micros { value: 2000 } "
         "max_enqueued_batches { value: 1000 } num_batch_threads { value: 1 }"
     )
-    running = Server(
-        folder,
-        model_config_file=folder / "models.txt",
-        enable_batching=True,
-        batching_parameters_file=folder / "batching.txt",
-        grpc_front_ends=request.param,
-    )
-    try:
-        yield running.wait_until_ready()
-    finally:
-        running.close()
+    return {
+        "model_config_file": folder / "models.txt",
+        "enable_batching": True,
+        "batching_parameters_file": folder / "batching.txt",
+        "grpc_front_ends": front_ends,
+    }
 
 
 @pytest.fixture
@@ -246,6 +254,12 @@ def test_what_is_refused_is_refused_as_it_would_be_alone(
 
 @pytest.fixture
 def held(client: Client) -> Iterator[None]:
+    with holding(client):
+        yield
+
+
+@contextmanager
+def holding(client: Client) -> Iterator[None]:
     """The only thread is inside of a model until the end."""
     inside = client.start(predict_request("gate", [0]))
     until(lambda: client.in_flight("gate") == 1, "the thread is inside")
@@ -330,3 +344,19 @@ def test_answers_as_content(
     host, port = server.wait_until_ready().state["grpc_address"].rsplit(":", 1)
     with H2Client((host, int(port))) as wire:
         test_several_inputs_and_answers_of_integers(wire)
+
+
+def test_a_front_end_dies_while_calls_wait(
+    start_server: Callable[..., Server], models: dict[str, Path], tmp_path: Path
+) -> None:
+    server = start_server(grpc_socket_path=tmp_path / "s", **flags(models, tmp_path, front_ends=1))
+    host, port = server.wait_until_ready().state["grpc_address"].rsplit(":", 1)
+    with grpc.insecure_channel(f"unix:{tmp_path / 's'}") as channel, H2Client((host, int(port))) as wire:
+        client = Client(channel)
+        with holding(client):
+            begin(wire, [predict_request("half", rows(number)) for number in range(CALLS)])
+            until(lambda: client.in_flight("half") == CALLS, "all wait")
+            (front_end,) = children_running("kernel_server.front_ends", server.process.pid)
+            front_end.kill()
+            until(lambda: client.in_flight("half") <= 1, "nobody waits but for what is to run next")
+        assert _outcomes(client) == Counter(cancelled=CALLS)
