@@ -75,7 +75,7 @@ class RelayedGroups:
         self._last = number = group.number = self._last + 1 & 0xFFFFFFFF
         self._groups[number] = group
         now, count = self._loop.time(), len(calls)
-        seconds = [call.deadline - now if call.deadline is not None else 0.0 for call in calls]
+        seconds = [max(1e-3, call.deadline - now) if call.deadline is not None else 0.0 for call in calls]
         about_calls = struct.pack(f"<{count}I{count}d", *[call.number for call in calls], *seconds)
         head = TOGETHER.pack(template.number, count)
         self._link.send(Kind.TOGETHER, number, head, about_calls, *group.columns())

@@ -20,7 +20,11 @@ _MOST_TEMPLATES = 256
 _LONGEST_PAUSE = 63
 """Times that something is not tried after it has failed again and again."""
 
+_MOST_FIELDS = 64
+"""Of one message: what has more is not worth the time, which anybody could make the server spend."""
+
 _VARINT, _TEXT = 0, 2
+_LONGEST_VARINT = 10
 _INPUTS = 2
 """Of PredictRequest."""
 
@@ -179,17 +183,11 @@ def contents_of(message: bytes) -> list[Content]:
 def _contents(message: bytes) -> Iterator[Content]:
     for field, request in _fields(message, Span(PREFIX_LENGTH, len(message))):
         if field == _INPUTS:
-            (_, key), (_, tensor) = entry = _pair(message, request)
+            entry = list(_fields(message, request))
             if [number for number, _ in entry] != [_KEY, _VALUE]:
                 raise Unfit
+            (_, key), (_, tensor) = entry
             yield Content(*_content(message, tensor), message[key.begin : key.end].decode())
-
-
-def _pair(message: bytes, within: Span) -> list[tuple[int, Span]]:
-    fields = list(_fields(message, within))
-    if len(fields) != 2:
-        raise Unfit
-    return fields
 
 
 def _content(message: bytes, tensor: Span) -> Span:
@@ -208,7 +206,9 @@ def _content(message: bytes, tensor: Span) -> Span:
 def _fields(message: bytes, within: Span) -> Iterator[tuple[int, Span]]:
     """The fields of a message in protobuf's wire format, by number; raises :class:`Unfit` for rare types."""
     at, end = within
-    while at < end:
+    for _ in range(_MOST_FIELDS):
+        if at == end:
+            return
         tag, at = _varint(message, at)
         if tag & 7 == _TEXT:
             size, at = _varint(message, at)
@@ -220,12 +220,15 @@ def _fields(message: bytes, within: Span) -> Iterator[tuple[int, Span]]:
             raise Unfit
         yield tag >> 3, Span(at, at + size)
         at += size
+    raise Unfit
 
 
 def _varint(message: bytes, at: int) -> tuple[int, int]:
-    """A number, and where it ends."""
-    number = shift = 0
-    while message[at] & 128:
-        number |= (message[at] & 127) << shift
-        shift, at = shift + 7, at + 1
-    return number | message[at] << shift, at + 1
+    """A number, and where it ends; raises :class:`Unfit` for what is none."""
+    number = 0
+    for shift in range(0, 7 * _LONGEST_VARINT, 7):
+        byte, at = message[at], at + 1
+        number |= (byte & 127) << shift
+        if byte < 128:
+            return number, at
+    raise Unfit

@@ -43,12 +43,12 @@ def initialize_remaining_variables(session: Session, meta_graph: MetaGraph, dire
 
 
 def _calls(session: Session, meta_graph: MetaGraph) -> dict[str, int]:
-    """The operations that call the functions of the signatures."""
-    return {
-        name: session.place(next(iter(found.outputs.values())).name).operation
+    """The operations that call the functions of the signatures; sparse outputs have no names."""
+    outputs = {
+        name: next((output.name for output in found.outputs.values() if output.name), None)
         for name, found in meta_graph.signature_def.items()
-        if found.outputs
     }
+    return {name: session.place(output).operation for name, output in outputs.items() if output}
 
 
 def _empty(session: Session, calls: Iterable[int], restore: str) -> set[Place]:

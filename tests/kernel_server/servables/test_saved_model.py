@@ -203,6 +203,17 @@ class TestBrokenFolders:
         assert isinstance(error, NotFound)
         assert str(copy / "variables" / "variables.index") in error.message
 
+    def test_a_signature_of_sparse_tensors_keeps_no_other_from_answering(
+        self, load: Load, copy: Path
+    ) -> None:
+        file = copy / "saved_model.pb"
+        model = saved_model_pb2.SavedModel.FromString(file.read_bytes())
+        sparse = model.meta_graphs[0].signature_def["sparse"].outputs["s"]
+        sparse.coo_sparse.values_tensor_name = "values:0"
+        file.write_bytes(model.SerializeToString())
+        (answer,) = run(load(copy), floats([1, 2])).values()
+        assert answer.tolist() == [[4.0]]
+
     def test_a_signature_names_a_tensor_that_is_not_there(self, load: Load, copy: Path) -> None:
         file = copy / "saved_model.pb"
         model = saved_model_pb2.SavedModel.FromString(file.read_bytes())
