@@ -12,7 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal, NoReturn, get_args, get_type_hints
 
-from kernel_server import tensorflow_environment
+from kernel_server import memory, tensorflow_environment
 from kernel_server.core.status_text import status_text
 from kernel_server.errors import ServingError
 from kernel_server.settings import Lifetime, Port, Settings
@@ -61,6 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         settings.validate()
         _warn(settings.idle_flags())
+        memory.prepare()
         tensorflow_environment.prepare()
         # Imports TensorFlow, which --help and a refused configuration need not wait for.
         from kernel_server.app import run

@@ -5,6 +5,9 @@ Large is what exceeds the largest such block that was freed so far, up to 32 MiB
 version would lie in a heap, and stay there as free memory when it is gone. With the smallest limit for all,
 on the other hand, each large request would begin with fresh pages, which the system has to clear.
 
+Threads that share a heap wait for each other, and one that loads a model may keep it for milliseconds at
+a time. glibc has eight heaps a processor, which are fewer than there are threads where processors are few.
+
 Other C libraries are left alone, and so is a glibc that the environment tunes.
 """
 
@@ -18,13 +21,18 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from kernel_server.giving_way import giving_way
+
 _TUNING = {"GLIBC_TUNABLES", "MALLOC_MMAP_THRESHOLD_", "MALLOC_TOP_PAD_", "MALLOC_TRIM_THRESHOLD_"}
 _LARGE = -3  # M_MMAP_THRESHOLD of malloc.h
 _KEPT_AT_AN_END = -1  # M_TRIM_THRESHOLD
+_MOST_HEAPS = -8  # M_ARENA_MAX
 
 _LARGE_IN_LOADS = 128 << 10
 _LARGE_OTHERWISE = 32 << 20
 """Where glibc begins, and where its own adjusting ends; what is kept at an end is twice that there."""
+
+_HEAPS = 64
 
 _lock = threading.Lock()
 _loads = 0
@@ -38,6 +46,12 @@ def _glibc() -> ctypes.CDLL | None:
 
 
 _libc = _glibc()
+
+
+def prepare() -> None:
+    """Let threads have heaps of their own; to be called before there are many."""
+    if _libc is not None and "MALLOC_ARENA_MAX" not in os.environ:
+        _libc.mallopt(_MOST_HEAPS, _HEAPS)
 
 
 @contextmanager
@@ -66,8 +80,8 @@ def give_back() -> None:
 
 def _give_back() -> None:
     gc.collect()
-    if _libc is not None:
-        _libc.malloc_trim(ctypes.c_size_t(0))
+    if (libc := _libc) is not None:
+        giving_way(lambda: libc.malloc_trim(ctypes.c_size_t(0)))
 
 
 def _call_large(size: int) -> None:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
 import threading
 from collections import deque
+from contextlib import suppress
 from queue import SimpleQueue
 from time import perf_counter
 
 from kernel_server.batching.batch import DRAIN, IDLE, Batch
+from kernel_server.batching.hand_back import HandBack
 from kernel_server.batching.model_batching import ModelBatchings
 from kernel_server.batching.parameters import BatchingParameters
 from kernel_server.batching.queue import BatchQueue
@@ -36,6 +40,7 @@ class BatchScheduler:
         self._rotation: deque[BatchQueue] = deque()
         self._inbox: SimpleQueue[Batch | None] = SimpleQueue()
         self._threads: list[threading.Thread] = []
+        self._hand_back: HandBack | None = None
         self._running = 0
         self._limit = defaults.num_batch_threads
         self._draining = False
@@ -124,7 +129,11 @@ class BatchScheduler:
             self._inbox.put(None)
         for thread in self._threads:
             thread.join(max(0.0, deadline - perf_counter()))
-        return not any(thread.is_alive() for thread in self._threads)
+        ended = not any(thread.is_alive() for thread in self._threads)
+        if ended and self._hand_back is not None:
+            self._hand_back.close()
+            self._hand_back = None
+        return ended
 
     @property
     def _has_free_thread(self) -> bool:
@@ -193,15 +202,18 @@ class BatchScheduler:
     def _start_threads(self) -> None:
         """Have a thread for each batch that has been dispatched, as far as that is allowed."""
         while len(self._threads) < min(self._running, self._limit):
+            if self._hand_back is None:
+                self._hand_back = HandBack(self.loop, self._finished)
             name = f"{self.pool_name}-{len(self._threads)}"
-            thread = threading.Thread(target=self._work, name=name, daemon=True)
+            thread = threading.Thread(target=self._work, args=(self._hand_back,), name=name, daemon=True)
             self._threads.append(thread)
             thread.start()
 
-    def _work(self) -> None:
+    def _work(self, hand_back: HandBack) -> None:
+        _leave_the_waker_running()
         while (batch := self._inbox.get()) is not None:
             batch.run()
-            self.loop.call_soon_threadsafe(self._finished, batch)
+            hand_back.put(batch)
 
     def _finished(self, batch: Batch) -> None:
         self._running -= 1
@@ -210,3 +222,14 @@ class BatchScheduler:
         batch.queue.finish(batch)
         if self._watcher is not None and not self._watcher.done():
             self._watcher.set_result(None)
+
+
+def _leave_the_waker_running() -> None:
+    """Have the calling thread not take the processor from the loop when that wakes it.
+
+    The loop then still has the interpreter's lock, which the thread would wait for; where there are other
+    processors, it runs on one of those. Sandboxes may forbid it.
+    """
+    if sys.platform == "linux" and os.sched_getscheduler(0) == os.SCHED_OTHER:
+        with suppress(OSError):
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))

@@ -12,10 +12,11 @@ from kernel_server.core.loader import Loader, LoaderFactory
 from kernel_server.core.servable import Runner, Servable
 from kernel_server.core.signature import DEFAULT_SIGNATURE, Signature, TensorSpec
 from kernel_server.errors import DataLoss, InvalidArgument, NotFound
+from kernel_server.giving_way import giving_way
 from kernel_server.servables.meta_graph_pb2 import MetaGraph
 from kernel_server.servables.tensorflow_device import session_config
 from kernel_server.servables.tensorflow_errors import tensorflow_errors
-from kernel_server.servables.tensorflow_session import Session, giving_way, prepare_threads
+from kernel_server.servables.tensorflow_session import Session, prepare_threads
 from kernel_server.servables.tensorflow_variables import VALUES, initialize_remaining_variables
 from kernel_server.settings import Settings
 

@@ -9,15 +9,11 @@ signature wrapper at one row. ``session.run`` itself would refuse shapes that Te
 from __future__ import annotations
 
 import ctypes
-import os
-import sys
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from ctypes import c_char_p, c_void_p
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 from tensorflow.core.framework import graph_pb2
@@ -26,13 +22,12 @@ from tensorflow.python.client import pywrap_tf_session
 
 from kernel_server.core.servable import Array, Runner
 from kernel_server.errors import InvalidArgument
+from kernel_server.giving_way import giving_way
 from kernel_server.servables import tensorflow_c as c
 from kernel_server.servables.tensorflow_errors import error_of, tensorflow_errors
 
-T = TypeVar("T")
-
-_LOW_PRIORITY = 5
-"""A quarter of the processor where the server itself wants all of it, so that loads do end."""
+_IN_CALLING_THREAD = config_pb2.RunOptions(inter_op_thread_pool=-1).SerializeToString()
+"""TensorFlow's own threads answer requests, and give way to nobody."""
 
 _new_capsule = ctypes.pythonapi.PyCapsule_New
 _new_capsule.restype, _new_capsule.argtypes = ctypes.py_object, (c_void_p, c_char_p, c_void_p)
@@ -61,11 +56,11 @@ class Session:
         self._address: int | None = None
         meta_graph = c.new_buffer()
         try:
-            with _options(config) as options, _checked() as status:
+            with _options(config) as options, _run_options() as run, _checked() as status:
                 names = (c_char_p * len(tags))(*[tag.encode() for tag in tags])
                 where = bytes(directory), names, len(tags)
                 self._address = giving_way(
-                    lambda: c.load_session(options, None, *where, self._graph, meta_graph, status)
+                    lambda: c.load_session(options, run, *where, self._graph, meta_graph, status)
                 )
             found = meta_graph.contents
             self.meta_graph = ctypes.string_at(found.data, found.length)
@@ -114,7 +109,7 @@ class Session:
             for name, place in inputs.items():
                 c.map_import_input(options, name.encode(), 0, c.Output(*place))
             with _checked() as status:
-                c.import_graph(self._graph, definition, options, status)
+                giving_way(lambda: c.import_graph(self._graph, definition, options, status))
         finally:
             c.delete_import_options(options)
             c.delete_buffer(definition)
@@ -122,11 +117,9 @@ class Session:
     def perform(self, operation: str) -> None:
         """Run an operation that answers nothing."""
         target = c_void_p(self.place(operation).operation)
-        with _checked() as status:
+        with _run_options() as run, _checked() as status:
             nothing = None, None, 0
-            giving_way(
-                lambda: c.run_session(self._address, None, *nothing, *nothing, target, 1, None, status)
-            )
+            giving_way(lambda: c.run_session(self._address, run, *nothing, *nothing, target, 1, None, status))
 
     def runner(self, feeds: Sequence[str], fetches: Sequence[str]) -> Runner:
         """A prepared call, its part of the graph optimised, that feeds some tensors and fetches others."""
@@ -180,18 +173,6 @@ def prepare_threads(config: config_pb2.ConfigProto) -> None:
     tf.compat.v1.Session(graph=tf.Graph(), config=config).close()
 
 
-def giving_way(work: Callable[[], T]) -> T:
-    """Do ``work`` on a thread that leaves the processor to others, who answer requests meanwhile."""
-    with ThreadPoolExecutor(1, "load", _lower_priority) as thread:
-        return thread.submit(work).result()
-
-
-def _lower_priority() -> None:
-    """Of the calling thread; there is no way back without privileges. Elsewhere it would be the process's."""
-    if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _LOW_PRIORITY)
-
-
 @contextmanager
 def _options(config: config_pb2.ConfigProto) -> Iterator[int]:
     options, text = c.new_session_options(), config.SerializeToString()
@@ -201,6 +182,15 @@ def _options(config: config_pb2.ConfigProto) -> Iterator[int]:
         yield options
     finally:
         c.delete_session_options(options)
+
+
+@contextmanager
+def _run_options() -> Iterator[Any]:
+    options = c.new_buffer_from(_IN_CALLING_THREAD, len(_IN_CALLING_THREAD))
+    try:
+        yield options
+    finally:
+        c.delete_buffer(options)
 
 
 @contextmanager

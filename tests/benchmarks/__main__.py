@@ -33,6 +33,7 @@ def main() -> int:
         quick=options.quick,
         pythons=dict(options.peer),
     )
+    os.sched_setaffinity(0, {plan.load_core})  # It copies versions and asks for their states meanwhile.
     results = Results(machine.facts(plan.pythons))
     results.facts["measured"] = f"for {plan.seconds} s each, medians of {plan.repeats}"
     results.missing |= {name: "not installed" for name in PEERS if name not in plan.pythons}

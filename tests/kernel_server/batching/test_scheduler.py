@@ -1,10 +1,13 @@
 """Batches form, leave and are handed out as the parameters say; the models are numpy functions."""
 
 import asyncio
+import os
+import sys
 import threading
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
+from pathlib import Path
 from time import monotonic, perf_counter
 
 import numpy as np
@@ -497,6 +500,30 @@ async def test_a_model_that_never_returns_does_not_keep_the_scheduler() -> None:
     model.gate.set()
     assert await scheduler.drain(30) == 0
     assert scheduler.stop()
+
+
+async def test_stopping_keeps_no_answer_back_and_no_file_open() -> None:
+    files = Path("/proc/self/fd")
+    before = len(list(files.iterdir())) if files.exists() else 0
+    scheduler = BatchScheduler(BatchingParameters(num_batch_threads=1))
+    answer = submit(scheduler.add_queue(ServableId("m", 1), "serving_default", Doubler()), 2.0)
+    assert scheduler.stop()
+    assert (await answer)[0].tolist() == [4.0]
+    assert (len(list(files.iterdir())) if files.exists() else 0) == before
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have priorities on Linux alone")
+async def test_a_batch_leaves_the_processor_to_the_loop_that_sends_it() -> None:
+    policies: list[int] = []
+
+    def run(inputs: Sequence[Array]) -> Sequence[Array]:
+        policies.append(os.sched_getscheduler(0))
+        return inputs
+
+    async with scheduling(BatchingParameters(num_batch_threads=1)) as scheduler:
+        await submit(scheduler.add_queue(ServableId("m", 1), "serving_default", run), 1.0)
+    assert policies == [os.SCHED_BATCH]
+    assert os.sched_getscheduler(0) == os.SCHED_OTHER
 
 
 async def test_an_answer_that_cannot_be_given_keeps_no_other_from_its_own() -> None:
