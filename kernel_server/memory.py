@@ -32,7 +32,7 @@ _LARGE_IN_LOADS = 128 << 10
 _LARGE_OTHERWISE = 32 << 20
 """Where glibc begins, and where its own adjusting ends; what is kept at an end is twice that there."""
 
-_HEAPS = 64
+_HEAPS = max(64, 8 * (os.cpu_count() or 1))
 
 _lock = threading.Lock()
 _loads = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -95,3 +96,26 @@ def resident_of_tensorflow() -> int:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
     return int(done.stdout)
+
+
+HEAPS = """
+import ctypes, threading
+from kernel_server import memory
+
+memory.prepare()
+threads = [threading.Thread(target=lambda: (bytearray(4096), all_there.wait())) for _ in range(40)]
+all_there = threading.Barrier(41)
+for thread in threads:
+    thread.start()
+all_there.wait()
+libc = ctypes.CDLL(None)
+libc.malloc_info(0, ctypes.c_void_p.in_dll(libc, "stdout"))
+libc.fflush(None)
+"""
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "malloc_info"), reason="another C library than glibc")
+def test_threads_share_no_heap() -> None:
+    command = [sys.executable, "-c", HEAPS]
+    told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    assert told.count("<heap nr=") > 40
