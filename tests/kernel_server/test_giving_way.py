@@ -10,10 +10,14 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 from time import monotonic
+from typing import TYPE_CHECKING
 
 import pytest
 
 from kernel_server.giving_way import giving_way
+
+if TYPE_CHECKING:  # a process of its own imports this file, too
+    from support.servers import Server
 
 _SECONDS = 60.0
 
@@ -89,3 +93,13 @@ def test_it_gets_on_beside_an_interpreter_that_never_rests() -> None:
     command = "import test_giving_way as this; this.compute_beside_a_busy_interpreter()"
     folder = Path(__file__).parent
     assert not subprocess.run([sys.executable, "-c", command], cwd=folder, timeout=_SECONDS).returncode
+
+
+@linux_only
+def test_no_thread_that_answers_requests_inherits_it(
+    start_server: Callable[..., Server], models: dict[str, Path]
+) -> None:
+    server = start_server(model_name="half", model_base_path=models["half"]).wait_until_ready()
+    threads = [int(task.name) for task in Path(f"/proc/{server.process.pid}/task").iterdir()]
+    assert {os.getpriority(os.PRIO_PROCESS, thread) for thread in threads} == {0}
+    assert os.SCHED_IDLE not in {os.sched_getscheduler(thread) for thread in threads}
