@@ -83,6 +83,8 @@ class _Worker:
         return time.clock_gettime(self._clock), time.monotonic()
 
     def _wants_to_run(self) -> bool:
-        """Rather than wait for a disk, say; see ``proc_pid_stat(5)``."""
-        _, _, fields = Path(f"/proc/self/task/{self._id}/stat").read_text().rpartition(")")
-        return fields.split()[0] == "R"
+        """Rather than wait for a disk, say; see ``proc_pid_stat(5)``. Sandboxes may be without."""
+        with suppress(OSError):
+            _, _, fields = Path(f"/proc/self/task/{self._id}/stat").read_text().rpartition(")")
+            return fields.split()[0] == "R"
+        return False
