@@ -21,8 +21,8 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-_LOW = 5
-"""A nice value: a third of the share of others."""
+_LOWER = 5
+"""Added to the nice value: a third of the share of others."""
 
 _LOOK_SECONDS = 20e-3
 _FREE_SHARE, _STARVED_SHARE = 0.5, 0.05
@@ -63,7 +63,7 @@ class _Worker:
         self._seen = self._times()
         self._id = threading.get_native_id()
         with suppress(OSError):  # sandboxes may forbid it
-            os.setpriority(os.PRIO_PROCESS, self._id, _LOW)
+            os.nice(_LOWER)  # of this thread alone, on Linux
 
     def look(self) -> None:
         """See how it has got on since the last time, and do what that asks for."""

@@ -230,6 +230,7 @@ def _leave_the_waker_running() -> None:
     The loop then still has the interpreter's lock, which the thread would wait for; where there are other
     processors, it runs on one of those. Sandboxes may forbid it.
     """
-    if sys.platform == "linux" and os.sched_getscheduler(0) == os.SCHED_OTHER:
+    if sys.platform == "linux":
         with suppress(OSError):
-            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+            if os.sched_getscheduler(0) == os.SCHED_OTHER:
+                os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))

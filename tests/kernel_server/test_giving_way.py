@@ -33,6 +33,10 @@ def policy() -> int:
     return os.sched_getscheduler(0)
 
 
+def nice() -> int:
+    return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+
 def work_until(over: Callable[[], bool]) -> bool:
     """Whether it was over in time."""
     deadline = monotonic() + _SECONDS
@@ -69,9 +73,17 @@ def test_what_it_returns_and_raises() -> None:
 
 @linux_only
 def test_it_begins_with_a_low_priority_and_the_caller_keeps_its_own() -> None:
-    before = os.getpriority(os.PRIO_PROCESS, 0), policy()
-    assert giving_way(lambda: os.getpriority(os.PRIO_PROCESS, threading.get_native_id())) == 5
-    assert (os.getpriority(os.PRIO_PROCESS, threading.get_native_id()), policy()) == before
+    before = nice(), policy()
+    assert giving_way(nice) == before[0] + 5
+    assert (nice(), policy()) == before
+
+
+@linux_only
+def test_a_server_of_low_priority_loads_with_a_lower_one() -> None:
+    command = "import os, test_giving_way as this; os.nice(10); print(this.giving_way(this.nice))"
+    folder = Path(__file__).parent
+    told = subprocess.run([sys.executable, "-c", command], cwd=folder, check=True, capture_output=True)
+    assert int(told.stdout) == nice() + 15
 
 
 @linux_only
@@ -101,5 +113,5 @@ def test_no_thread_that_answers_requests_inherits_it(
 ) -> None:
     server = start_server(model_name="half", model_base_path=models["half"]).wait_until_ready()
     threads = [int(task.name) for task in Path(f"/proc/{server.process.pid}/task").iterdir()]
-    assert {os.getpriority(os.PRIO_PROCESS, thread) for thread in threads} == {0}
+    assert {os.getpriority(os.PRIO_PROCESS, thread) for thread in threads} == {nice()}
     assert os.SCHED_IDLE not in {os.sched_getscheduler(thread) for thread in threads}

@@ -1,17 +1,12 @@
 """Batches form, leave and are handed out as the parameters say; the models are numpy functions."""
 
 import asyncio
-import os
-import sys
-import threading
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
-from functools import partial
-from pathlib import Path
+from collections.abc import Sequence
 from time import monotonic, perf_counter
 
 import numpy as np
 import pytest
+from support.batches import LONG, Answer, Doubler, occupy, rows, scheduling, send, submit
 
 from kernel_server.batching.batch import DRAIN, FULL, IDLE, TIMEOUT
 from kernel_server.batching.errors import (
@@ -22,87 +17,10 @@ from kernel_server.batching.errors import (
     TaskTooLarge,
 )
 from kernel_server.batching.parameters import BatchingParameters
-from kernel_server.batching.queue import BatchQueue
 from kernel_server.batching.quiet import BUSY_TURN
-from kernel_server.batching.scheduler import BatchScheduler
 from kernel_server.core.servable import Array, ServableId
 from kernel_server.errors import Cancelled, Internal, InvalidArgument, ServingError
 from kernel_server.monitoring.timing import TimingRecord
-
-Answer = asyncio.Future[Sequence[Array]]
-
-LONG = 60_000_000
-"""A timeout, in microseconds, that no test lives to see."""
-
-
-class Doubler:
-    """A model: answers twice its input, remembers the sizes it ran, and can be held at a gate."""
-
-    def __init__(self) -> None:
-        self.sizes: list[int] = []
-        self.gate = threading.Event()
-        self.gate.set()
-
-    def __call__(self, inputs: Sequence[Array]) -> Sequence[Array]:
-        self.gate.wait(30)
-        (x,) = inputs
-        self.sizes.append(x.shape[0])
-        if np.any(x == -1):
-            raise InvalidArgument("the model refuses -1")
-        return [x * 2]
-
-
-@asynccontextmanager
-async def scheduling(parameters: BatchingParameters, enabled: bool = True) -> AsyncIterator[BatchScheduler]:
-    scheduler = BatchScheduler(parameters, enabled)
-    try:
-        yield scheduler
-    finally:
-        await scheduler.drain(30)
-        scheduler.stop()
-
-
-def rows(*values: float) -> Array:
-    return np.array(values, np.float32)
-
-
-def send(
-    queue: BatchQueue,
-    inputs: Sequence[Array],
-    deadline: float | None = None,
-    record: TimingRecord | None = None,
-) -> Answer:
-    """Submit a request; the future takes over what its callback is told."""
-    answer: Answer = queue._scheduler.loop.create_future()
-
-    def done(outcome: Sequence[Array] | ServingError) -> None:
-        if isinstance(outcome, ServingError):
-            answer.set_exception(outcome)
-        else:
-            answer.set_result(outcome)
-
-    task = queue.submit(inputs, deadline, record or TimingRecord(), done)
-    answer.give_up = partial(queue.abandon, task)  # type: ignore[attr-defined]
-    return answer
-
-
-def submit(queue: BatchQueue, *values: float, deadline: float | None = None) -> Answer:
-    return send(queue, [rows(*values)], deadline)
-
-
-async def until(condition: object, what: str) -> None:
-    deadline = monotonic() + 20
-    while not condition():  # type: ignore[operator]
-        assert monotonic() < deadline, f"timed out waiting for {what}"
-        await asyncio.sleep(0.001)
-
-
-async def occupy(queue: BatchQueue, model: Doubler) -> Answer:
-    """Hold the only thread inside the model, so that what follows must queue."""
-    model.gate.clear()
-    first = submit(queue, 0.0)
-    await until(lambda: queue.model.running == 1, "the thread to be busy")
-    return first
 
 
 async def test_a_lone_request_does_not_wait_for_the_timeout() -> None:
@@ -346,104 +264,6 @@ async def test_without_batching_every_request_runs_alone() -> None:
         assert model.sizes == [1, *[2] * 30]
 
 
-async def test_models_take_turns_on_a_shared_thread() -> None:
-    order: list[str] = []
-    gate = threading.Event()
-
-    def model(name: str):  # type: ignore[no-untyped-def]
-        def run(inputs: Sequence[Array]) -> Sequence[Array]:
-            gate.wait(30)
-            order.append(name)
-            return inputs
-
-        return run
-
-    async with scheduling(BatchingParameters(max_batch_size=1, num_batch_threads=1)) as scheduler:
-        busy, calm = (
-            scheduler.add_queue(ServableId("busy", 1), "serving_default", model("busy")),
-            scheduler.add_queue(ServableId("calm", 1), "serving_default", model("calm")),
-        )
-        futures = [submit(busy, i) for i in range(6)]
-        futures.append(submit(calm, 1.0))
-        assert calm.model.running == 1, "it is there when the thread looks for a batch"
-        gate.set()
-        await asyncio.gather(*futures)
-        assert order == ["busy", "calm", *["busy"] * 5]
-
-
-async def test_a_batch_that_has_no_thread_grows_even_beyond_the_timeout() -> None:
-    busy_model, model = Doubler(), Doubler()
-    parameters = BatchingParameters(max_batch_size=8, batch_timeout_micros=1000, num_batch_threads=1)
-    async with scheduling(parameters) as scheduler:
-        busy = scheduler.add_queue(ServableId("busy", 1), "serving_default", busy_model)
-        queue = scheduler.add_queue(ServableId("m", 1), "serving_default", model)
-        first = await occupy(busy, busy_model)
-        answers = [submit(queue, 1.0)]
-        await asyncio.sleep(10 * parameters.batch_timeout)
-        answers += [submit(queue, 2.0), submit(queue, 3.0)]
-        busy_model.gate.set()
-        await asyncio.gather(first, *answers)
-        assert model.sizes == [3]
-
-
-async def test_a_model_uses_no_more_threads_than_it_may() -> None:
-    gate, running, most, lock = threading.Event(), 0, 0, threading.Lock()
-
-    def run(inputs: Sequence[Array]) -> Sequence[Array]:
-        nonlocal running, most
-        with lock:
-            running += 1
-            most = max(most, running)
-        gate.wait(30)
-        with lock:
-            running -= 1
-        return inputs
-
-    async with scheduling(BatchingParameters(max_batch_size=1, num_batch_threads=3)) as scheduler:
-        scheduler.replace("narrow", BatchingParameters(max_batch_size=1, num_batch_threads=2))
-        scheduler.replace("wide", BatchingParameters(max_batch_size=1, num_batch_threads=3))
-        queue = scheduler.add_queue(ServableId("narrow", 1), "serving_default", run)
-        futures = [submit(queue, i) for i in range(6)]
-        await until(lambda: running == 2, "two batches to run")
-        gate.set()
-        await asyncio.gather(*futures)
-        assert most == 2
-
-
-async def test_more_threads_take_what_waits_for_the_only_one() -> None:
-    parameters = BatchingParameters(max_batch_size=1, num_batch_threads=1)
-    async with scheduling(parameters) as scheduler:
-        busy, quiet = Doubler(), Doubler()
-        held = scheduler.add_queue(ServableId("busy", 1), "s", busy)
-        first = await occupy(held, busy)
-        waiting = submit(scheduler.add_queue(ServableId("quiet", 1), "s", quiet), 1.0)
-        await until(lambda: scheduler._running == 2, "a batch to be ready for the next thread")
-        scheduler.replace("busy", BatchingParameters(num_batch_threads=2))
-        (answer,) = await asyncio.wait_for(waiting, 10)
-        assert answer.tolist() == [2.0]
-        busy.gate.set()
-        await first
-
-
-async def test_threads_that_are_no_longer_allowed_take_nothing() -> None:
-    two, one = (BatchingParameters(max_batch_size=1, num_batch_threads=number) for number in (2, 1))
-    async with scheduling(two) as scheduler:
-        models = [Doubler(), Doubler()]
-        queues = [
-            scheduler.add_queue(ServableId(name, 1), "s", model)
-            for name, model in zip("ab", models, strict=True)
-        ]
-        held = [await occupy(queue, model) for queue, model in zip(queues, models, strict=True)]
-        models[1].gate.set()
-        await held[1]
-        for name in "ab":
-            scheduler.replace(name, one)
-        waiting = submit(queues[1], 1.0)
-        assert queues[1].enqueued == 1
-        models[0].gate.set()
-        await asyncio.gather(held[0], waiting)
-
-
 async def test_several_requests_in_one_piece_count_as_many_and_fill_batches() -> None:
     parameters = BatchingParameters(max_batch_size=4, max_enqueued_batches=10, num_batch_threads=1)
     async with scheduling(parameters) as scheduler:
@@ -475,55 +295,6 @@ async def test_statistics_split_the_time_of_a_request() -> None:
         )
         assert stages["total"].sum >= stages["queue"].sum + stages["compute"].sum
         assert queue.statistics.batch_size.counts.tolist()[0] == 1
-
-
-async def test_draining_answers_everything() -> None:
-    scheduler = BatchScheduler(BatchingParameters(batch_timeout_micros=LONG, num_batch_threads=1))
-    model = Doubler()
-    queue = scheduler.add_queue(ServableId("m", 1), "serving_default", model)
-    first = await occupy(queue, model)
-    futures = [submit(queue, i) for i in range(4)]
-    model.gate.set()
-    assert await scheduler.drain(30) == 0
-    assert all(future.done() for future in [first, *futures])
-    assert scheduler.stop()
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("batch_threads")]
-
-
-async def test_a_model_that_never_returns_does_not_keep_the_scheduler() -> None:
-    scheduler = BatchScheduler(BatchingParameters(num_batch_threads=1))
-    model = Doubler()
-    queue = scheduler.add_queue(ServableId("m", 1), "serving_default", model)
-    await occupy(queue, model)
-    assert await scheduler.drain(0.01) == 1
-    assert not scheduler.stop(0.01)
-    model.gate.set()
-    assert await scheduler.drain(30) == 0
-    assert scheduler.stop()
-
-
-async def test_stopping_keeps_no_answer_back_and_no_file_open() -> None:
-    files = Path("/proc/self/fd")
-    before = len(list(files.iterdir())) if files.exists() else 0
-    scheduler = BatchScheduler(BatchingParameters(num_batch_threads=1))
-    answer = submit(scheduler.add_queue(ServableId("m", 1), "serving_default", Doubler()), 2.0)
-    assert scheduler.stop()
-    assert (await answer)[0].tolist() == [4.0]
-    assert (len(list(files.iterdir())) if files.exists() else 0) == before
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="threads have priorities on Linux alone")
-async def test_a_batch_leaves_the_processor_to_the_loop_that_sends_it() -> None:
-    policies: list[int] = []
-
-    def run(inputs: Sequence[Array]) -> Sequence[Array]:
-        policies.append(os.sched_getscheduler(0))
-        return inputs
-
-    async with scheduling(BatchingParameters(num_batch_threads=1)) as scheduler:
-        await submit(scheduler.add_queue(ServableId("m", 1), "serving_default", run), 1.0)
-    assert policies == [os.SCHED_BATCH]
-    assert os.sched_getscheduler(0) == os.SCHED_OTHER
 
 
 async def test_an_answer_that_cannot_be_given_keeps_no_other_from_its_own() -> None:
