@@ -3,7 +3,9 @@
 glibc takes large blocks from the system one by one, and others from heaps, which shrink at their ends only.
 Large is what exceeds the largest such block that was freed so far, up to 32 MiB. So the weights of a second
 version would lie in a heap, and stay there as free memory when it is gone. With the smallest limit for all,
-on the other hand, each large request would begin with fresh pages, which the system has to clear.
+on the other hand, each large request would begin with fresh pages, which the system has to clear. So would
+one whose tensors reach into a second heap, since that goes back as soon as nothing in it is used, unless more
+is to be left at the end of the first than a heap holds.
 
 Threads that share a heap wait for each other, and one that loads a model may keep it for milliseconds at
 a time. glibc has eight heaps a processor, which are fewer than there are threads where processors are few.
@@ -26,11 +28,16 @@ from kernel_server.giving_way import giving_way
 _TUNING = {"GLIBC_TUNABLES", "MALLOC_MMAP_THRESHOLD_", "MALLOC_TOP_PAD_", "MALLOC_TRIM_THRESHOLD_"}
 _LARGE = -3  # M_MMAP_THRESHOLD of malloc.h
 _KEPT_AT_AN_END = -1  # M_TRIM_THRESHOLD
+_LEFT_AT_AN_END = -2  # M_TOP_PAD
 _MOST_HEAPS = -8  # M_ARENA_MAX
 
 _LARGE_IN_LOADS = 128 << 10
 _LARGE_OTHERWISE = 32 << 20
 """Where glibc begins, and where its own adjusting ends; what is kept at an end is twice that there."""
+
+_LEFT_IN_LOADS = 128 << 10
+_LEFT_OTHERWISE = 64 << 20
+"""Where glibc begins, and what a heap holds; large blocks, too, come from heaps where these have room."""
 
 _HEAPS = max(64, 8 * (os.cpu_count() or 1))
 
@@ -60,14 +67,14 @@ def of_a_version() -> Iterator[None]:
     global _loads
     with _lock:
         _loads += 1
-        _call_large(_LARGE_IN_LOADS)
+        _tune(_LARGE_IN_LOADS, _LEFT_IN_LOADS)
     try:
         yield
     finally:
         with _lock:
             _loads -= 1
             if not _loads:
-                _call_large(_LARGE_OTHERWISE)
+                _tune(_LARGE_OTHERWISE, _LEFT_OTHERWISE)
 
 
 def give_back() -> None:
@@ -84,7 +91,8 @@ def _give_back() -> None:
         giving_way(lambda: libc.malloc_trim(ctypes.c_size_t(0)))
 
 
-def _call_large(size: int) -> None:
+def _tune(large: int, left: int) -> None:
     if _libc is not None:
-        _libc.mallopt(_LARGE, size)
+        _libc.mallopt(_LARGE, large)
         _libc.mallopt(_KEPT_AT_AN_END, 2 * _LARGE_OTHERWISE)
+        _libc.mallopt(_LEFT_AT_AN_END, left)

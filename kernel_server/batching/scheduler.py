@@ -14,7 +14,7 @@ from time import perf_counter
 from kernel_server.batching.batch import DRAIN, IDLE, Batch
 from kernel_server.batching.hand_back import HandBack
 from kernel_server.batching.model_batching import ModelBatchings
-from kernel_server.batching.parameters import BatchingParameters
+from kernel_server.batching.parameters import BatchingParameters, usable_cpus
 from kernel_server.batching.queue import BatchQueue
 from kernel_server.batching.quiet import QuietWatch
 from kernel_server.core.servable import Runner, ServableId
@@ -225,12 +225,13 @@ class BatchScheduler:
 
 
 def _leave_the_waker_running() -> None:
-    """Have the calling thread not take the processor from the loop when that wakes it.
+    """Have the calling thread not take the only processor from the loop when that wakes it.
 
-    The loop then still has the interpreter's lock, which the thread would wait for; where there are other
-    processors, it runs on one of those. Sandboxes may forbid it.
+    The loop then still has the interpreter's lock, which the thread would wait for. Where there are more, it
+    runs on another one, and must not wait there for idle threads of a library that look for work. Sandboxes
+    may forbid it.
     """
-    if sys.platform == "linux":
+    if sys.platform == "linux" and usable_cpus() == 1:
         with suppress(OSError):
             if os.sched_getscheduler(0) == os.SCHED_OTHER:
                 os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))

@@ -94,8 +94,7 @@ def resident_of_tensorflow() -> int:
         f"from {tensorflow_environment.__name__} import prepare; prepare(); import tensorflow; "
         "import psutil; print(psutil.Process().memory_info().rss)"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
-    return int(done.stdout)
+    return int(told_by(script))
 
 
 HEAPS = """
@@ -113,9 +112,41 @@ libc.malloc_info(0, ctypes.c_void_p.in_dll(libc, "stdout"))
 libc.fflush(None)
 """
 
+FRESH_PAGES = """
+import resource, threading
+from kernel_server import memory
 
-@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "malloc_info"), reason="another C library than glibc")
+def work():
+    for _ in range(10):
+        begin = resource.getrusage(resource.RUSAGE_THREAD).ru_minflt
+        tensors = [bytearray(20 << 20) for _ in range(4)]
+        tensors.clear()
+        taken.append(resource.getrusage(resource.RUSAGE_THREAD).ru_minflt - begin)
+
+memory.prepare()
+with memory.of_a_version():
+    pass
+taken = []
+thread = threading.Thread(target=work)
+thread.start()
+thread.join()
+print(max(taken[2:]) * resource.getpagesize())
+"""
+
+glibc_only = pytest.mark.skipif(
+    not hasattr(ctypes.CDLL(None), "malloc_info"), reason="another C library than glibc"
+)
+
+
+def told_by(script: str) -> str:
+    return subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stdout
+
+
+@glibc_only
 def test_threads_share_no_heap() -> None:
-    command = [sys.executable, "-c", HEAPS]
-    told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    assert told.count("<heap nr=") > 40
+    assert told_by(HEAPS).count("<heap nr=") > 40
+
+
+@glibc_only
+def test_what_a_batch_leaves_behind_serves_the_next_one() -> None:
+    assert int(told_by(FRESH_PAGES)) < 1 << 20, "bytes of fresh pages for 80 MiB of tensors"

@@ -4,7 +4,7 @@ import asyncio
 import os
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,8 @@ from support.batches import LONG, Doubler, occupy, scheduling, submit, until
 from kernel_server.batching.parameters import BatchingParameters
 from kernel_server.batching.scheduler import BatchScheduler
 from kernel_server.core.servable import Array, ServableId
+
+linux_only = pytest.mark.skipif(sys.platform != "linux", reason="threads have priorities on Linux alone")
 
 
 async def test_models_take_turns_on_a_shared_thread() -> None:
@@ -148,8 +150,15 @@ async def test_stopping_keeps_no_answer_back_and_no_file_open() -> None:
     assert (len(list(files.iterdir())) if files.exists() else 0) == before
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="threads have priorities on Linux alone")
-async def test_a_batch_leaves_the_processor_to_the_loop_that_sends_it() -> None:
+@pytest.fixture
+def usable() -> Iterator[set[int]]:
+    """The processors that this thread may use, as many again at the end."""
+    processors = os.sched_getaffinity(0)
+    yield processors
+    os.sched_setaffinity(0, processors)
+
+
+async def policy_of_a_batch() -> int:
     policies: list[int] = []
 
     def run(inputs: Sequence[Array]) -> Sequence[Array]:
@@ -158,5 +167,17 @@ async def test_a_batch_leaves_the_processor_to_the_loop_that_sends_it() -> None:
 
     async with scheduling(BatchingParameters(num_batch_threads=1)) as scheduler:
         await submit(scheduler.add_queue(ServableId("m", 1), "serving_default", run), 1.0)
-    assert policies == [os.SCHED_BATCH]
-    assert os.sched_getscheduler(0) == os.SCHED_OTHER
+    return policies[0]
+
+
+@linux_only
+async def test_a_batch_leaves_the_only_processor_to_the_loop_that_sends_it(usable: set[int]) -> None:
+    os.sched_setaffinity(0, {min(usable)})
+    assert await policy_of_a_batch() == os.SCHED_BATCH
+
+
+@linux_only
+async def test_where_there_are_more_processors_a_batch_is_like_any_other_thread(usable: set[int]) -> None:
+    if len(usable) == 1:
+        pytest.skip("there is one processor")
+    assert await policy_of_a_batch() == os.sched_getscheduler(0)
