@@ -21,7 +21,11 @@ FAILURE = 1
 def main(arguments: Sequence[str]) -> int:
     """Print what is in a version folder; 1 and a message when it cannot be loaded."""
     options = _parser().parse_args(arguments)
-    settings = Settings(device=options.device, saved_model_tags=options.saved_model_tags)
+    settings = Settings(
+        device=options.device,
+        saved_model_tags=options.saved_model_tags,
+        tensorflow_intra_op_parallelism=options.tensorflow_intra_op_parallelism,
+    )
     tensorflow_environment.prepare()
     # Imports TensorFlow, which --help need not wait for.
     from kernel_server.inspect.inspection import inspect
@@ -51,6 +55,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--saved_model_tags", default="serve", help="tags of the graph to load [serve]")
     parser.add_argument("--device", default="cpu", help="auto, cpu or gpu:N [cpu]")
+    parser.add_argument(
+        "--tensorflow_intra_op_parallelism",
+        type=int,
+        default=0,
+        metavar="N",
+        help="threads within an op, as of the server's flag; 0: one for each CPU [0]",
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
     return parser
 

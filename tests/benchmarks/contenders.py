@@ -19,7 +19,7 @@ ECHOES = ECHO, THREADED_ECHO
 _SCRIPTS = Path(__file__).parent / "peers"
 _FIRST_PORT = 18500
 _BATCHING = """max_batch_size { value: 32 } batch_timeout_micros { value: 2000 }
-max_enqueued_batches { value: 100 } num_batch_threads { value: 1 }"""
+max_enqueued_batches { value: 100 }"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,8 @@ class Target:
         try:
             return self._call_grpc(timeout) if self.request.kind == "grpc" else self._post(timeout)
         except (grpc.RpcError, OSError) as error:
-            raise ServerFailed(f"port {self.port} gives no answer: {error}") from error
+            reason = error.details() if isinstance(error, grpc.Call) else error
+            raise ServerFailed(f"port {self.port} gives no answer: {reason}") from error
 
     def _call_grpc(self, timeout: float) -> bytes:
         with grpc.insecure_channel(f"127.0.0.1:{self.port}") as channel:

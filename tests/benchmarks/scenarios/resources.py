@@ -8,10 +8,12 @@ from pathlib import Path
 from benchmarks import models, requests
 from benchmarks.bench import Bench
 from benchmarks.closed_loop import H2Load
-from benchmarks.contenders import OURS
+from benchmarks.contenders import OURS, Ours
 from benchmarks.servers import Target, awake
 
-ONE_CORE, TWO_CORES, FRONT_END = "1 core", "2 cores", "2 cores, 1 front end"
+ONE_CORE, TWO_CORES, FRONT_END = "1 core", "2 cores", "2 cores, a front end"
+SERIAL = "2 cores, operations on one"
+FREE, DEAR = "a model that costs nothing", "MobileNetV2, 96x96"
 START = "at the start"
 FLOOR = "import tensorflow, plus the models' files"
 
@@ -25,22 +27,28 @@ _IMPORT = "import tensorflow, psutil; print(psutil.Process().memory_info().rss)"
 def cores(bench: Bench) -> None:
     """One core and two, from which the load takes what it needs if there is no third.
 
-    The model costs nothing, so that what grows with the cores is the way to it.
+    For a model that costs nothing they have the way to it to share, for a dear one the model.
     """
     one, two = str(bench.plan.core), f"{bench.plan.core},{bench.plan.core + 1}"
-    places = {ONE_CORE: (one,), TWO_CORES: (two,), FRONT_END: (two, "--grpc_front_ends=1")}
-    models_served = {"number": bench.models / "number"}
+    places = {
+        ONE_CORE: (one,),
+        TWO_CORES: (two,),
+        FRONT_END: (two, "--grpc_front_ends=1"),
+        SERIAL: (two, "--tensorflow_intra_op_parallelism=1"),
+    }
+    names = {FREE: "number", DEAR: "cnn"}
+    base_paths = {name: bench.models / name for name in names.values()}
     with ExitStack() as stack:
-        servers = {
-            case: stack.enter_context(bench.ours(models_served, *where)) for case, where in places.items()
-        }
-        for ours in servers.values():
-            ours.server.suspend()
+        servers: dict[str, Ours] = {}
+        for case, where in places.items():
+            servers[case] = stack.enter_context(bench.ours(base_paths, *where))
+            servers[case].server.suspend()
         for _ in range(bench.plan.repeats):
-            for case, ours in servers.items():
-                with awake(ours.server):
-                    target = Target(ours.grpc, requests.tfs("number", models.row("number")))
-                    bench.record("cores", OURS, case, bench.closed_loop(ours.server, 64, target))
+            for model, name in names.items():
+                for case, ours in servers.items():
+                    with awake(ours.server):
+                        target = Target(ours.grpc, requests.tfs(name, models.row(name)))
+                        bench.record("cores", model, case, bench.closed_loop(ours.server, 64, target))
 
 
 def memory(bench: Bench) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +87,17 @@ def test_values_that_the_model_refuses(models: dict[str, Path], report: Any) -> 
 def test_without_trials(models: dict[str, Path], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["inspect", str(models["gate"]), "--batch_sizes="]) == 0
     assert "ms a run" not in capsys.readouterr().out
+
+
+def test_threads_within_operations(models: dict[str, Path]) -> None:
+    """They are the process's, so it is one of its own; how many of them there are is all that can be seen."""
+    flags = [str(models["half"]), "--tensorflow_intra_op_parallelism=100"]
+    script = (
+        f"import psutil; from kernel_server.cli import main; main(['inspect', *{flags}]); "
+        "print(psutil.Process().num_threads())"
+    )
+    told = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stdout
+    assert 100 < int(told.splitlines()[-1]) < 150
 
 
 def test_a_folder_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
