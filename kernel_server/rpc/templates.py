@@ -25,19 +25,22 @@ _MOST_FIELDS = 64
 
 _VARINT, _TEXT = 0, 2
 _LONGEST_VARINT = 10
-_INPUTS = 2
-"""Of PredictRequest."""
+_INPUTS = 2 << 3 | _TEXT
+"""Tag of a field of PredictRequest."""
 
-_KEY, _VALUE = 1, 2
+_KEY, _VALUE = 1 << 3 | _TEXT, 2 << 3 | _TEXT
 """Of an entry of its inputs."""
 
-_DTYPE, _SHAPE, _CONTENT = 1, 2, 4
+_DTYPE, _SHAPE, _CONTENT = 1 << 3 | _VARINT, 2 << 3 | _TEXT, 4 << 3 | _TEXT
 """Of TensorProto."""
 
-_DIMENSION = 2
+_TYPED = {1: 5 << 3 | _TEXT, 2: 6 << 3 | _TEXT}
+"""Of its fields whose packed values are the memory of an array, by dtype: ``float_val``, ``double_val``."""
+
+_DIMENSION = 2 << 3 | _TEXT
 """Of TensorShapeProto."""
 
-_SIZE = 1
+_SIZE = 1 << 3 | _VARINT
 """Of its dimensions."""
 
 
@@ -171,7 +174,7 @@ class Unfit(Exception):
 def contents_of(message: bytes) -> list[Content]:
     """Where a framed PredictRequest holds the contents of its tensors, none if it is of no use to know.
 
-    Every tensor must have its values in ``tensor_content``, and at least one row.
+    Every tensor must have its values as the memory of an array, and at least one row.
     """
     try:
         contents = list(_contents(message))
@@ -184,7 +187,7 @@ def _contents(message: bytes) -> Iterator[Content]:
     for field, request in _fields(message, Span(PREFIX_LENGTH, len(message))):
         if field == _INPUTS:
             entry = list(_fields(message, request))
-            if [number for number, _ in entry] != [_KEY, _VALUE]:
+            if [tag for tag, _ in entry] != [_KEY, _VALUE]:
                 raise Unfit
             (_, key), (_, tensor) = entry
             yield Content(*_content(message, tensor), message[key.begin : key.end].decode())
@@ -192,19 +195,21 @@ def _contents(message: bytes) -> Iterator[Content]:
 
 def _content(message: bytes, tensor: Span) -> Span:
     found = dict(fields := list(_fields(message, tensor)))
-    if len(fields) != len(found) or found.keys() != {_DTYPE, _SHAPE, _CONTENT}:
+    if len(fields) != 3 or not {_DTYPE, _SHAPE} < found.keys():
         raise Unfit
+    dtype, _ = _varint(message, found[_DTYPE].begin)
+    values = found.get(_CONTENT) or found.get(_TYPED.get(dtype, _CONTENT))
     dimensions = list(_fields(message, found[_SHAPE]))
-    if not dimensions or any(number != _DIMENSION for number, _ in dimensions):
+    if values is None or not dimensions or any(tag != _DIMENSION for tag, _ in dimensions):
         raise Unfit
     sizes = dict(_fields(message, dimensions[0][1]))
-    if _SIZE not in sizes or not found[_CONTENT].begin < found[_CONTENT].end:
+    if _SIZE not in sizes or not values.begin < values.end:
         raise Unfit
-    return found[_CONTENT]
+    return values
 
 
 def _fields(message: bytes, within: Span) -> Iterator[tuple[int, Span]]:
-    """The fields of a message in protobuf's wire format, by number; raises :class:`Unfit` for rare types."""
+    """The fields of a message in protobuf's wire format, by tag; raises :class:`Unfit` for rare types."""
     at, end = within
     for _ in range(_MOST_FIELDS):
         if at == end:
@@ -218,7 +223,7 @@ def _fields(message: bytes, within: Span) -> Iterator[tuple[int, Span]]:
             raise Unfit
         if at + size > end:
             raise Unfit
-        yield tag >> 3, Span(at, at + size)
+        yield tag, Span(at, at + size)
         at += size
     raise Unfit
 

@@ -10,6 +10,7 @@ import grpc
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.core.framework import tensor_pb2
 from tensorflow_serving.apis import (
     get_model_metadata_pb2,
     get_model_status_pb2,
@@ -23,6 +24,15 @@ from tensorflow_serving.config import model_server_config_pb2
 from kernel_server.rpc import control_pb2
 
 TIMEOUT = 60.0
+
+
+def typed(values: np.ndarray) -> tensor_pb2.TensorProto:
+    """Floats in the field for their type, as clients write it who fill the message by hand."""
+    proto = tensor_pb2.TensorProto(dtype=tf.as_dtype(values.dtype).as_datatype_enum)
+    proto.tensor_shape.CopyFrom(tf.TensorShape(values.shape).as_proto())
+    field = proto.double_val if values.dtype == np.float64 else proto.float_val
+    field.extend(values.ravel().tolist())
+    return proto
 
 
 def predict_request(
@@ -44,7 +54,7 @@ def predict_request(
     if label is not None:
         request.model_spec.version_label = label
     for name, value in named.items():
-        proto = value if isinstance(value, tf.make_tensor_proto(0).__class__) else tf.make_tensor_proto(value)
+        proto = value if isinstance(value, tensor_pb2.TensorProto) else tf.make_tensor_proto(value)
         request.inputs[name].CopyFrom(proto)
     return request
 

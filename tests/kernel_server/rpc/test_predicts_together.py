@@ -18,7 +18,7 @@ from support.children import children_running
 from support.h2_client import Answer, H2Client
 from support.raw_client import prefixed
 from support.servers import Server, until
-from support.stubs import Client, model_config, predict_request
+from support.stubs import Client, model_config, predict_request, typed
 from tensorflow_serving.apis import predict_pb2
 from tensorflow_serving.config import model_server_config_pb2
 
@@ -126,6 +126,24 @@ def test_they_share_batches_that_hold_only_one_of_them(wire: H2Client, client: C
     for answer, sent in zip(ask(wire, [predict_request("half", x) for x in nine]), nine, strict=True):
         assert outputs(answer) == {"y": (sent / 2 + 3).tolist(), "z": (-sent).tolist()}
     assert _batches(client) - before < CALLS
+
+
+def test_values_in_typed_fields_share_the_way_too(wire: H2Client, client: Client) -> None:
+    before = _batches(client)
+    sent = [rows(number) for number in range(CALLS)]
+    for answer, x in zip(
+        ask(wire, [predict_request("half", {"x": typed(x)}) for x in sent]), sent, strict=True
+    ):
+        assert outputs(answer) == {"y": (x / 2 + 3).tolist(), "z": (-x).tolist()}
+    assert _batches(client) - before < CALLS
+
+
+def test_fewer_values_than_the_shape_asks_for_are_repeated(wire: H2Client) -> None:
+    requests = [predict_request("half", {"x": typed(rows(number))}) for number in range(CALLS)]
+    for request in requests:
+        request.inputs["x"].tensor_shape.dim[0].size = 5
+    for number, answer in enumerate(ask(wire, requests)):
+        assert outputs(answer)["z"] == (-np.append(rows(number), [rows(number)[-1]] * 2)).tolist()
 
 
 def _batches(client: Client) -> int:

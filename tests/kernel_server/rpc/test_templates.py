@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from support.raw_client import prefixed
-from support.stubs import predict_request
+from support.stubs import predict_request, typed
+from tensorflow.core.framework import types_pb2
 from tensorflow_serving.apis import predict_pb2
 
 from kernel_server.rpc.templates import Template, Templates, contents_of
@@ -41,6 +42,13 @@ def test_contents(inputs: object) -> None:
     assert found.fits(other)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_contents_in_typed_fields(dtype: type[np.floating]) -> None:
+    values = np.array([[1.5, -2.0], [0.0, 3.25]], dtype)
+    message = framed(predict_request("half", {"x": typed(values)}))
+    assert [message[begin:end] for begin, end, _ in contents_of(message)] == [values.tobytes()]
+
+
 @pytest.mark.parametrize(
     ("other", "fits"),
     [
@@ -56,6 +64,22 @@ def test_what_differs_in_more_than_values_does_not_fit(other: predict_pb2.Predic
     known, message = template(predict_request("half", ROW)), framed(other)
     assert len(message) == len(framed(predict_request("half", ROW)))
     assert known.fits(message) is fits
+
+
+def _typed_as(dtype: int) -> bytes:
+    request = predict_request("half", {"x": typed(ROW)})
+    request.inputs["x"].dtype = dtype
+    return framed(request)
+
+
+def _with_a_number_for_content() -> bytes:
+    """Protobuf skips a field of another wire type than its own."""
+    request = predict_request("half", np.zeros(1))
+    request.inputs["x"].tensor_content = b"\x80\x80\x80\x01"
+    message = framed(request)
+    text, number = b"\x22\x04\x80\x80\x80\x01", b"\x20\x80\x80\x80\x80\x01"
+    assert text in message
+    return message.replace(text, number)
 
 
 def _changed(change: Callable[[predict_pb2.PredictRequest], object]) -> bytes:
@@ -81,6 +105,9 @@ def _changed(change: Callable[[predict_pb2.PredictRequest], object]) -> bytes:
         _changed(lambda request: setattr(request.inputs["x"].tensor_shape, "unknown_rank", True)),
         _changed(lambda request: request.inputs["x"].ClearField("tensor_shape")),
         _changed(lambda request: request.inputs["x"].ClearField("dtype")),
+        _typed_as(types_pb2.DT_INT32),
+        _typed_as(types_pb2.DT_DOUBLE),
+        _with_a_number_for_content(),
         _changed(lambda request: request.inputs["y"].CopyFrom(tf.make_tensor_proto(1.0))),
     ],
 )
