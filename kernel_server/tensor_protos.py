@@ -45,6 +45,9 @@ _SIXTEEN_BIT = frozenset((DataType.HALF, DataType.BFLOAT16))
 _DTYPES = {int(member): member.numpy for member in _TYPED_FIELDS}
 _TENSOR_CONTENT = 4
 
+_FEW = 64
+"""Values that numpy has read one by one before protobuf has made an array of them."""
+
 
 class MalformedTensor(InvalidArgument):
     """An input's ``TensorProto`` contradicts itself."""
@@ -132,12 +135,27 @@ def _values(proto: tensor_pb2.TensorProto, kind: DataType) -> Array:
         strings[:] = list(field)
         return strings
     if kind in _SIXTEEN_BIT:
-        return np.fromiter(field, np.uint16, len(field)).view(kind.numpy)
+        return numbers(field, np.dtype(np.uint16)).view(kind.numpy)
     if kind is DataType.COMPLEX64:
-        return np.fromiter(field, np.float32, len(field)).view(np.complex64)
+        return numbers(field, np.dtype(np.float32)).view(np.complex64)
     if kind is DataType.COMPLEX128:
-        return np.fromiter(field, np.float64, len(field)).view(np.complex128)
-    return np.fromiter(field, kind.numpy, len(field))
+        return numbers(field, np.dtype(np.float64)).view(np.complex128)
+    return numbers(field, kind.numpy)
+
+
+def numbers(field: Sequence[float], dtype: np.dtype[Any]) -> Array:
+    """The values of a repeated field of a message; raises ``OverflowError`` for one that ``dtype`` has not.
+
+    Protobuf makes an array of many much faster than numpy does, which asks for one after the other.
+    """
+    if len(field) > _FEW:
+        values = np.asarray(field)
+        if values.dtype == dtype:
+            return values
+        array = values.astype(dtype)
+        if (array == values).all():
+            return array
+    return np.fromiter(field, dtype, len(field))
 
 
 def encode_tensor(array: Array, as_content: bool = False) -> bytes:

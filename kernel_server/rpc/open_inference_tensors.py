@@ -24,6 +24,7 @@ from kernel_server.open_inference.raw_tensors import (
 )
 from kernel_server.open_inference.requests import check_parameters
 from kernel_server.rpc.open_inference_pb2 import InferTensorContents, ModelInferRequest
+from kernel_server.tensor_protos import numbers
 from kernel_server.wire_format import delimited, text_field, varint
 
 _CONTENTS = {
@@ -81,7 +82,7 @@ def _from_contents(tensor: ModelInferRequest.InferInputTensor) -> Array:
         raise MalformedInput(name, f"{tensor.datatype} has no contents of its own: use raw_input_contents")
     values: Any = getattr(tensor.contents, field)
     try:
-        array = np.fromiter(values, dtype.numpy, len(values))
+        array = numbers(values, dtype.numpy)
     except OverflowError as error:
         raise MalformedInput(name, str(error)) from error
     return shaped(name, array, tuple(tensor.shape))

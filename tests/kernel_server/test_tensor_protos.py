@@ -19,7 +19,7 @@ from kernel_server.tensor_protos import (
 )
 from kernel_server.wire_format import delimited, varint
 
-SHAPES = [(), (1,), (3,), (2, 3), (0,), (2, 0, 3), (1, 1, 1, 2)]
+SHAPES = [(), (1,), (3,), (2, 3), (0,), (2, 0, 3), (1, 1, 1, 2), (3, 99)]
 KINDS = [kind for kind in DataType if kind is not DataType.INVALID]
 
 
@@ -126,6 +126,7 @@ class TestMalformed:
             (typed(20, (1,)), "element type 20 is not supported"),
             (typed(101, (1,), float_val=[1]), "element type 101 is not supported"),
             (typed(6, (1,), int_val=[128]), "out of bounds for int8"),
+            (typed(6, (300,), int_val=[*[1] * 299, 128]), "128 out of bounds for int8"),
             (typed(4, (1,), int_val=[-1]), "out of bounds for uint8"),
             (typed(17, (1,), int_val=[70000]), "out of bounds for uint16"),
             (typed(19, (1,), half_val=[70000]), "out of bounds for uint16"),
