@@ -46,7 +46,7 @@ _DTYPES = {int(member): member.numpy for member in _TYPED_FIELDS}
 _TENSOR_CONTENT = 4
 
 _FEW = 64
-"""Values that numpy has read one by one before protobuf has made an array of them."""
+"""Values that are read and written one by one before it has been found out how to do better."""
 
 
 class MalformedTensor(InvalidArgument):
@@ -181,8 +181,10 @@ def encode_head(kind: DataType, shape: Sequence[int], size: int, as_content: boo
 
 
 def _encode_values(array: Array, kind: DataType) -> bytes:
-    field, _ = _TYPED_FIELDS[kind]
+    field, number = _TYPED_FIELDS[kind]
     values = array.ravel().view(np.uint16) if kind in _SIXTEEN_BIT else array.ravel()
+    if len(values) > _FEW and values.min() >= 0 and values.max() < 128:  # masks and classes: a byte each
+        return delimited(number, values.astype(np.uint8).tobytes())
     encoded: bytes = tensor_pb2.TensorProto(**{field: values.tolist()}).SerializeToString()
     return encoded
 

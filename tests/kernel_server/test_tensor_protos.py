@@ -21,6 +21,7 @@ from kernel_server.wire_format import delimited, varint
 
 SHAPES = [(), (1,), (3,), (2, 3), (0,), (2, 0, 3), (1, 1, 1, 2), (3, 99)]
 KINDS = [kind for kind in DataType if kind is not DataType.INVALID]
+WHOLE_NUMBERS = [kind for kind in KINDS if kind.numpy.kind in "iub"]
 
 
 def sample(kind: DataType, shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
@@ -85,6 +86,16 @@ def test_values_that_are_missing_repeat_the_last_or_are_zero(kind: DataType) -> 
     none = decode_tensor("x", typed(kind.value, (2, 2)))
     expected = np.full((2, 2), b"") if kind is DataType.STRING else np.zeros((2, 2))
     np.testing.assert_array_equal(none, expected.astype(kind.numpy))
+
+
+@pytest.mark.parametrize("most", [127, 128])
+@pytest.mark.parametrize(
+    "kind", [kind for kind in KINDS if kind.numpy.kind in "iub"], ids=lambda kind: kind.name
+)
+def test_many_small_values(kind: DataType, most: int) -> None:
+    array = np.resize(np.arange(most + 1), (2, 200)).astype(kind.numpy)
+    decoded = tf.make_ndarray(tensor_pb2.TensorProto.FromString(encode_tensor(array)))
+    np.testing.assert_array_equal(decoded, array)
 
 
 def test_strings_are_answered_as_bytes_whatever_they_were() -> None:
