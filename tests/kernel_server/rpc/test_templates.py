@@ -74,7 +74,8 @@ def _typed_as(dtype: int) -> bytes:
 
 def _with_a_number_for_content() -> bytes:
     """Protobuf skips a field of another wire type than its own."""
-    request = predict_request("half", np.zeros(1))
+    request = predict_request("half", ROW[:1])
+    request.inputs["x"].ClearField("float_val")
     request.inputs["x"].tensor_content = b"\x80\x80\x80\x01"
     message = framed(request)
     text, number = b"\x22\x04\x80\x80\x80\x01", b"\x20\x80\x80\x80\x80\x01"
