@@ -14,6 +14,7 @@ from kernel_server.core.servable import Array
 from kernel_server.core.signature import Signature
 from kernel_server.errors import FailedPrecondition, ServingError
 from kernel_server.handlers.inputs import arrange, check_filter, check_types, with_declared_shapes
+from kernel_server.handlers.model_spec import ModelSpec
 from kernel_server.handlers.planned import PlannedHandler
 from kernel_server.handlers.prediction_logs import AnsweredPredict
 from kernel_server.handlers.signatures import predict_signature
@@ -126,6 +127,15 @@ class PredictHandler(PlannedHandler[str, PredictPlan]):
 
         return partial(queue.abandon, queue.submit(arrays, deadline, record, finish))
 
+    def open_together(self, spec: ModelSpec) -> ServableHandle:
+        """:meth:`open` for requests that :meth:`start_together` is to answer.
+
+        Raises :class:`NotTogether` before a split has counted a request that is then asked anew by itself.
+        """
+        if self._concerns_single_ones(spec.name):
+            raise NotTogether
+        return self.open(spec)
+
     def start_together(
         self,
         handle: ServableHandle,
@@ -148,7 +158,7 @@ class PredictHandler(PlannedHandler[str, PredictPlan]):
         record.decoded = perf_counter()
         wanted = tuple(output_filter)
         outputs, queue = plan.route(wanted)
-        if self._concerns_single_ones(handle) or not queue.batched or len(arrays) != len(inputs):
+        if not queue.batched or len(arrays) != len(inputs):
             raise NotTogether
         if [array.dtype for array in arrays] != plan.dtypes:
             raise NotTogether
@@ -162,9 +172,9 @@ class PredictHandler(PlannedHandler[str, PredictPlan]):
 
         return partial(queue.abandon, queue.submit(arrays, deadline, record, finish, count))
 
-    def _concerns_single_ones(self, handle: ServableHandle) -> bool:
+    def _concerns_single_ones(self, model: str) -> bool:
         """Whether requests are chosen one by one for a log, a version or a comparison."""
-        traffic = self._models.traffic.models.get(handle.id.name)
+        traffic = self._models.traffic.models.get(model)
         divided = traffic is not None and bool(traffic.arms or traffic.shadow)
         return divided or bool(self._request_logs.loggers)
 

@@ -165,7 +165,7 @@ class PredictTemplate:
         self._together.check(self.template)
         spec, predict = from_proto(self._request), self._together.handlers.predict
         inputs = self._arrays(columns, count)
-        handle = predict.open(spec)
+        handle = predict.open_together(spec)
         if not self._can_be_cut(handle.servable.signatures.get(spec.signature or DEFAULT_SIGNATURE)):
             handle.release()
             raise NotTogether

@@ -325,16 +325,26 @@ def test_some_leave_and_the_others_are_answered(wire: H2Client, client: Client) 
     client.replace_batching("half", num_batch_threads=1)
 
 
-def test_a_split_is_kept_to(wire: H2Client, client: Client) -> None:
+def test_a_split_is_kept_to_and_counts_each_call_once(wire: H2Client, client: Client) -> None:
     client.split("half", {1: 3, 2: 1})
+    before, found = _given(client), Counter[int]()
     try:
-        answers = ask(wire, [predict_request("half", rows(number)) for number in range(CALLS)])
+        for _ in range(8):
+            answers = ask(wire, [predict_request("half", rows(number)) for number in range(CALLS)])
+            found.update(map(_version, answers))
+        assert _given(client) - before == found
     finally:
         client.split("half", {})
-    versions = [
-        predict_pb2.PredictResponse.FromString(answer.message).model_spec.version.value for answer in answers
-    ]
-    assert abs(Counter(versions)[1] - CALLS * 3 // 4) <= 1
+    assert found == {1: 8 * CALLS * 3 // 4, 2: 8 * CALLS // 4}
+
+
+def _given(client: Client) -> Counter[int]:
+    return Counter({arm.version: arm.requests for arm in client.traffic("half").arms})
+
+
+def _version(answer: Answer) -> int:
+    version: int = predict_pb2.PredictResponse.FromString(answer.message).model_spec.version.value
+    return version
 
 
 @pytest.mark.parametrize("front_ends", [0, 1])
