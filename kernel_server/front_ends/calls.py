@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import marshal
 import struct
-from collections.abc import MutableMapping
+from collections.abc import MutableMapping, Sequence
 from functools import partial
 
 from kernel_server.front_ends.link import TOGETHER, UNWANTED, Kind, Link
@@ -57,6 +57,7 @@ class RelayedGroups:
         self._loop = asyncio.get_running_loop()
         self._templates: dict[int, Template] = {}
         self._groups: dict[int, Group] = {}
+        self._waiting: dict[int, int] = {}
         self._last = 0
 
     @property
@@ -73,7 +74,7 @@ class RelayedGroups:
             described = marshal.dumps((dict(template.headers), template.sample, contents))
             self._link.send(Kind.TEMPLATE, template.number, described)
         self._last = number = group.number = self._last + 1 & 0xFFFFFFFF
-        self._groups[number] = group
+        self._groups[number], self._waiting[number] = group, len(calls)
         now, count = self._loop.time(), len(calls)
         seconds = [max(1e-3, call.deadline - now) if call.deadline is not None else 0.0 for call in calls]
         about_calls = struct.pack(f"<{count}I{count}d", *[call.number for call in calls], *seconds)
@@ -86,10 +87,10 @@ class RelayedGroups:
         self._link.send(Kind.UNWANTED, call.number, UNWANTED.pack(group.template.number, late, group.number))
 
     def answered(self, number: int, payload: bytes) -> None:
-        """The model process has answered a group."""
-        group = self._groups.pop(number)
+        """The model process has answered a group, or a part of one."""
         begin = 4 + int.from_bytes(payload[:4], "little")
-        fixed, sizes = marshal.loads(payload[4:begin])
+        places, fixed, sizes = marshal.loads(payload[4:begin])
+        group = self._end(number, places)
         columns = []
         for size in sizes:
             end = begin + size * len(group.calls)
@@ -97,10 +98,18 @@ class RelayedGroups:
             begin = end
         group.answer(Answers(fixed, columns, sizes))
 
-    def apart(self, number: int) -> None:
-        """The model process answers each call of a group by itself."""
-        group = self._groups.pop(number)
+    def apart(self, number: int, payload: bytes) -> None:
+        """The model process answers each call of a group, or of a part of one, by itself."""
+        group = self._end(number, marshal.loads(payload))
         group.template.refuse()
         for call in group.calls:
             if not call.ended:
                 call.hand_over(RelayedCall(self._calls, self._link, call.number, call.stream))
+
+    def _end(self, number: int, places: Sequence[int]) -> Group:
+        """The calls in these ``places`` of a group, all if there are none: they wait as a group no more."""
+        group = self._groups[number]
+        self._waiting[number] -= len(places) or len(group.calls)
+        if not self._waiting[number]:
+            del self._groups[number], self._waiting[number]
+        return group.part(places) if places else group

@@ -85,7 +85,7 @@ class FrontEnd:
         elif kind == Kind.ANSWERS:
             self._groups.answered(number, payload)
         elif kind == Kind.APART:
-            self._groups.apart(number)
+            self._groups.apart(number, payload)
         elif stream := self._calls.pop(number, None):
             if kind == Kind.ANSWER:
                 head, trailers, body = _split(payload)

@@ -46,7 +46,7 @@ class Kind(IntEnum):
     TEMPLATE, TOGETHER, UNWANTED, ABANDONED = 9, 10, 11, 12
     """To the model process: what calls have in common; some of them; that one, or that all, ended early."""
     ANSWERS, APART = 13, 14
-    """To the front end: all their answers, or that each is answered by itself."""
+    """To the front end: the answers to all or to some of them, or that each is answered by itself."""
 
 
 Take = Callable[[int, int, bytes], None]

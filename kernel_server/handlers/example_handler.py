@@ -69,8 +69,6 @@ class ExampleHandler(PlannedHandler[Question, InferencePlan]):
         """
         plan = self._plan(handle, question)
         inference, vector = plan.inference, examples.vector()
-        if self._request_logs.loggers:
-            done = self._logged(handle.id, done, partial(AnsweredInference, handle.id, question, examples))
 
         def finish(outcome: Sequence[Array] | ServingError) -> None:
             if isinstance(outcome, ServingError):
@@ -82,7 +80,10 @@ class ExampleHandler(PlannedHandler[Question, InferencePlan]):
                 done(error)
                 return
             done(results)
-            if self._mirror.wanted:
+            logger = self._request_logs.sample(handle.id.name)
+            if logger is not None:
+                logger.log(AnsweredInference(handle.id, question, examples, results))
+            if self._mirror.wants(handle.id):
                 repeat = partial(self._repeat, question, vector)
                 self._mirror.offer(handle.id, [vector], inference.named(outcome), repeat)
 

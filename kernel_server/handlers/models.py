@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import NamedTuple
 
 from kernel_server.core.handle import ServableHandle
 from kernel_server.core.manager import Manager, ServableNotFound
-from kernel_server.errors import InvalidArgument, Unavailable
+from kernel_server.core.servable import ServableId
+from kernel_server.errors import InvalidArgument, ServingError, Unavailable
 from kernel_server.handlers.model_spec import ModelSpec
 from kernel_server.traffic.traffic import Traffic
 
@@ -32,6 +35,14 @@ class ServerDraining(Unavailable):
 
     def __init__(self) -> None:
         super().__init__("The server is draining before it stops; send the request to another one.")
+
+
+class Part(NamedTuple):
+    """Of several requests the ``places`` of those that a version answers; ``split`` if traffic is divided."""
+
+    handle: ServableHandle
+    places: Sequence[int]
+    split: bool
 
 
 class Models:
@@ -66,6 +77,34 @@ class Models:
             return self._manager.handle(spec.name, version)
         except ServableNotFound as error:
             raise self._with_alternatives(error, spec.label) from None
+
+    def open_together(self, spec: ModelSpec, count: int) -> list[Part]:
+        """Borrow the versions for ``count`` requests without a key; raises what :meth:`open` raises.
+
+        A part whose requests are asked one by one after all goes to :meth:`take_back`.
+        """
+        shares: Mapping[int, Sequence[int]] = {}
+        if spec.version is None and spec.label is None and self.traffic.models:
+            shares = self.traffic.route_together(spec.name, count)
+        if not shares:
+            return [Part(self.open(spec), range(count), split=False)]
+        parts: list[Part] = []
+        try:
+            for version, places in shares.items():
+                parts.append(Part(self.open(replace(spec, version=version)), places, split=True))
+        except ServingError:  # one has just been unloaded, or the server drains
+            for part in parts:
+                part.handle.release()
+            for version, places in shares.items():
+                self.traffic.take_back(ServableId(spec.name, version), len(places))
+            raise
+        return parts
+
+    def take_back(self, part: Part) -> None:
+        """Release the version, which has not answered these requests."""
+        part.handle.release()
+        if part.split:
+            self.traffic.take_back(part.handle.id, len(part.places))
 
     def replace_labels(self, labels: Mapping[str, Mapping[str, int]]) -> None:
         """Replace the labels of all models at once."""

@@ -13,7 +13,7 @@ from kernel_server.core.servable import Servable, ServableId
 from kernel_server.errors import ServingError
 from kernel_server.handlers.model_spec import ModelSpec
 from kernel_server.handlers.models import Models
-from kernel_server.request_logging.request_logs import Answered, RequestLogs
+from kernel_server.request_logging.request_logs import RequestLogs
 from kernel_server.traffic.mirror import Mirror
 
 
@@ -84,19 +84,6 @@ class PlannedHandler(ABC, Generic[K, P]):
         if plan is None:
             plan = plans[kind] = self._make_plan(handle, kind)
         return plan
-
-    def _logged(self, servable: ServableId, done: Done[T], answered: Callable[[T], Answered]) -> Done[T]:
-        """``done``, or what also logs the request with its answer if this one is to be logged."""
-        logger = self._request_logs.sample(servable.name)
-        if logger is None:
-            return done
-
-        def told(outcome: T | ServingError) -> None:
-            done(outcome)
-            if not isinstance(outcome, ServingError):
-                logger.log(answered(outcome))
-
-        return told
 
     @abstractmethod
     def _make_plan(self, handle: ServableHandle, kind: K) -> P:

@@ -6,75 +6,24 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from time import perf_counter
-from typing import NamedTuple
 
 from kernel_server.batching.queue import BatchQueue
 from kernel_server.core.handle import ServableHandle
-from kernel_server.core.servable import Array
-from kernel_server.core.signature import Signature
-from kernel_server.errors import FailedPrecondition, ServingError
-from kernel_server.handlers.inputs import arrange, check_filter, check_types, with_declared_shapes
+from kernel_server.core.servable import Array, ServableId
+from kernel_server.errors import FailedPrecondition, InvalidArgument, ServingError
+from kernel_server.handlers.inputs import arrange, check_types, with_declared_shapes
 from kernel_server.handlers.model_spec import ModelSpec
+from kernel_server.handlers.models import Part
 from kernel_server.handlers.planned import PlannedHandler
+from kernel_server.handlers.predict_plan import PredictPlan
 from kernel_server.handlers.prediction_logs import AnsweredPredict
 from kernel_server.handlers.signatures import predict_signature
 from kernel_server.monitoring.timing import TimingRecord
 from kernel_server.traffic.mirror import Run
 
-MOST_FILTERS = 16
-"""Output filters of one signature that get a queue of their own, of the 2^n that its outputs allow.
-
-Each costs memory, and time to prepare, for as long as the version is loaded. Answers to any further filter
-are picked from all outputs, so that no client can make the server grow by sending new ones.
-"""
-
 
 class NotTogether(FailedPrecondition):
     """What requests have in common is not all that matters to them: they must be asked one by one."""
-
-
-class Route(NamedTuple):
-    """Some outputs of a signature, and the queue whose batches compute them."""
-
-    outputs: tuple[str, ...]
-    queue: BatchQueue
-
-
-class PredictPlan:
-    """What is the same for every Predict of one signature: its input types, and its routes.
-
-    ``add_queue`` makes a queue that computes the outputs it is given.
-    """
-
-    def __init__(self, signature: Signature, add_queue: Callable[[tuple[str, ...]], BatchQueue]) -> None:
-        self.signature = signature
-        self.dtypes = [spec.dtype.numpy for spec in signature.inputs.values()]
-        self._add_queue = add_queue
-        self._routes: dict[tuple[str, ...], Route] = {}
-
-    @property
-    def queues(self) -> list[BatchQueue]:
-        """The queues that requests have needed so far."""
-        return [route.queue for route in self._routes.values()]
-
-    def route(self, output_filter: tuple[str, ...]) -> Route:
-        """The way to at least these outputs, to all if none is named.
-
-        Raises ``UnknownOutput`` or ``DuplicateOutput``.
-        """
-        return self._routes.get(output_filter) or self._find_route(output_filter)
-
-    def _find_route(self, output_filter: tuple[str, ...]) -> Route:
-        """Filters of the same outputs share a route, whatever their order; that of all outputs is ``()``."""
-        check_filter(self.signature, output_filter)
-        known = tuple(self.signature.outputs)
-        outputs = tuple(name for name in known if name in output_filter)
-        if outputs == known or (outputs not in self._routes and len(self._routes) >= MOST_FILTERS):
-            outputs = ()
-        route = self._routes.get(outputs)
-        if route is None:
-            route = self._routes[outputs] = Route(outputs or known, self._add_queue(outputs or known))
-        return route
 
 
 class PredictHandler(PlannedHandler[str, PredictPlan]):
@@ -108,51 +57,43 @@ class PredictHandler(PlannedHandler[str, PredictPlan]):
         if [array.dtype for array in arrays] != plan.dtypes:
             check_types(plan.signature, arrays)
 
-        if self._request_logs.loggers:
-            named = dict(zip(plan.signature.inputs, arrays, strict=True))
-            done = self._logged(
-                handle.id, done, partial(AnsweredPredict, handle.id, signature_name, named, wanted)
-            )
-
         def finish(outcome: Sequence[Array] | ServingError) -> None:
             if isinstance(outcome, ServingError):
                 done(with_declared_shapes(outcome, plan.signature, arrays))
                 return
-            answers = dict(zip(outputs, outcome, strict=True))
-            done({name: answers[name] for name in wanted} if wanted else answers)
-            if self._mirror.wanted:
+            answers = _picked(outputs, outcome, wanted)
+            done(answers)
+            if self._is_looked_at(handle.id):
                 named = dict(zip(plan.signature.inputs, arrays, strict=True))
-                repeat = partial(self._repeat, signature_name, named, wanted)
-                self._mirror.offer(handle.id, arrays, answers, repeat)
+                self._look_at(AnsweredPredict(handle.id, signature_name, named, wanted, answers))
 
         return partial(queue.abandon, queue.submit(arrays, deadline, record, finish))
 
-    def open_together(self, spec: ModelSpec) -> ServableHandle:
-        """:meth:`open` for requests that :meth:`start_together` is to answer.
+    def open_together(self, spec: ModelSpec, count: int) -> list[Part]:
+        """Borrow the versions that answer ``count`` requests; see :meth:`Models.open_together`."""
+        return self._models.open_together(spec, count)
 
-        Raises :class:`NotTogether` before a split has counted a request that is then asked anew by itself.
-        """
-        if self._concerns_single_ones(spec.name):
-            raise NotTogether
-        return self.open(spec)
+    def take_back(self, part: Part) -> None:
+        """Do not begin these requests after all; see :meth:`Models.take_back`."""
+        self._models.take_back(part)
 
     def start_together(
         self,
-        handle: ServableHandle,
+        part: Part,
         signature_name: str,
         inputs: Mapping[str, Array],
         output_filter: Sequence[str],
-        count: int,
         deadline: float | None,
         record: TimingRecord,
         done: Callable[[dict[str, Array] | ServingError], None],
     ) -> Callable[[], None]:
-        """Begin ``count`` requests of equal shapes, whose rows come one after the other; so do the answers.
+        """Begin requests of equal shapes, whose rows come one after the other; so do the answers.
 
-        What ``done`` is told concerns them all, except that an ``InvalidArgument`` or a
-        ``FailedPrecondition`` may be the fault of one. Returns what :meth:`start` returns. Raises
-        :class:`NotTogether`, or what :meth:`start` raises, when they must be asked one by one.
+        What ``done`` is told concerns them all, unless it :func:`may_be_of_one`: then each is to be asked by
+        itself. That is so, too, when this raises, be it :class:`NotTogether` or what :meth:`start` raises.
+        Returns what :meth:`start` returns.
         """
+        handle, count = part.handle, len(part.places)
         plan = self._plan(handle, signature_name)
         arrays = arrange(plan.signature, inputs)
         record.decoded = perf_counter()
@@ -165,18 +106,35 @@ class PredictHandler(PlannedHandler[str, PredictPlan]):
 
         def finish(outcome: Sequence[Array] | ServingError) -> None:
             if isinstance(outcome, ServingError):
+                if may_be_of_one(outcome):
+                    self._models.take_back(part)
                 done(outcome)
                 return
-            answers = dict(zip(outputs, outcome, strict=True))
-            done({name: answers[name] for name in wanted} if wanted else answers)
+            answers = _picked(outputs, outcome, wanted)
+            done(answers)
+            if self._is_looked_at(handle.id):
+                named = dict(zip(plan.signature.inputs, arrays, strict=True))
+                self._look_at(AnsweredPredict(handle.id, signature_name, named, wanted, answers), count)
 
         return partial(queue.abandon, queue.submit(arrays, deadline, record, finish, count))
 
-    def _concerns_single_ones(self, model: str) -> bool:
-        """Whether requests are chosen one by one for a log, a version or a comparison."""
-        traffic = self._models.traffic.models.get(model)
-        divided = traffic is not None and bool(traffic.arms or traffic.shadow)
-        return divided or bool(self._request_logs.loggers)
+    def _is_looked_at(self, servable: ServableId) -> bool:
+        """Whether what this version has answered may have to be logged or repeated."""
+        return servable.name in self._request_logs.loggers or self._mirror.wants(servable)
+
+    def _look_at(self, answered: AnsweredPredict, count: int = 1) -> None:
+        """Of ``count`` requests that ``answered`` stands for, log the sampled ones and repeat each."""
+        repeated = self._mirror.wants(answered.servable)
+        for place in range(count):
+            logger = self._request_logs.sample(answered.model)
+            if logger is None and not repeated:
+                continue
+            each = answered.part(place, count)
+            if logger is not None:
+                logger.log(each)
+            if repeated:
+                repeat = partial(self._repeat, each.signature, each.inputs, each.output_filter)
+                self._mirror.offer(each.servable, list(each.inputs.values()), each.outputs, repeat)
 
     async def run(
         self,
@@ -209,13 +167,13 @@ class PredictHandler(PlannedHandler[str, PredictPlan]):
         return outcome
 
     def _repeat(
-        self, kind: str, inputs: Mapping[str, Array], wanted: tuple[str, ...], handle: ServableHandle
+        self, kind: str, inputs: Mapping[str, Array], wanted: Sequence[str], handle: ServableHandle
     ) -> Run:
         """What runs a request on another version, by itself."""
         plan = self._plan(handle, kind)
         arrays = arrange(plan.signature, inputs)
         check_types(plan.signature, arrays)
-        outputs, queue = plan.route(wanted)
+        outputs, queue = plan.route(tuple(wanted))
         return lambda: dict(zip(outputs, queue.runner(arrays), strict=True))
 
     def _make_plan(self, handle: ServableHandle, kind: str) -> PredictPlan:
@@ -228,3 +186,13 @@ class PredictHandler(PlannedHandler[str, PredictPlan]):
             return self._scheduler.add_queue(servable_id, signature.name, runner, batchable)
 
         return PredictPlan(signature, add_queue)
+
+
+def may_be_of_one(error: ServingError) -> bool:
+    """Whether only one of the requests that were answered together may be at fault."""
+    return isinstance(error, InvalidArgument | FailedPrecondition)
+
+
+def _picked(names: Sequence[str], arrays: Sequence[Array], wanted: Sequence[str]) -> dict[str, Array]:
+    answers = dict(zip(names, arrays, strict=True))
+    return {name: answers[name] for name in wanted} if wanted else answers

@@ -38,6 +38,13 @@ class AnsweredPredict:
         """Bytes of the arrays."""
         return sum(map(_size, (*self.inputs.values(), *self.outputs.values())))
 
+    def part(self, place: int, count: int) -> AnsweredPredict:
+        """One of ``count`` requests of equal shapes that this one stands for; it has memory of its own."""
+        if count == 1:
+            return self
+        inputs, outputs = _part(self.inputs, place, count), _part(self.outputs, place, count)
+        return AnsweredPredict(self.servable, self.signature, inputs, self.output_filter, outputs)
+
     def message(self) -> PredictionLog:
         """The log."""
         log = PredictionLog()
@@ -130,6 +137,13 @@ def _fill_result(
 
 def _arrays(result: Result) -> tuple[Array, ...]:
     return (result.values,) if isinstance(result, Regressions) else (result.labels, result.scores)
+
+
+def _part(arrays: Mapping[str, Array], place: int, count: int) -> dict[str, Array]:
+    rows = {name: len(array) // count for name, array in arrays.items()}
+    return {
+        name: array[place * rows[name] : (place + 1) * rows[name]].copy() for name, array in arrays.items()
+    }
 
 
 def _size(array: Array) -> int:

@@ -47,7 +47,14 @@ class Group:
         self.give_up: Callable[[], None] | None = None
         self.number = 0
         for call in calls:
-            call.group = self
+            if not call.ended:
+                call.group = self
+
+    def part(self, places: Sequence[int]) -> Group:
+        """The calls in these places as a group, which they belong to from now on."""
+        if len(places) == len(self.calls):
+            return self
+        return Group(self.template, [self.calls[place] for place in places])
 
     def leave(self) -> None:
         """One of the calls has ended early."""

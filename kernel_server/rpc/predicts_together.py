@@ -17,15 +17,10 @@ from tensorflow_serving.apis import predict_pb2
 from kernel_server.core.dtypes import DataType
 from kernel_server.core.servable import Array, ServableId
 from kernel_server.core.signature import DEFAULT_SIGNATURE, Signature
-from kernel_server.errors import (
-    Cancelled,
-    DeadlineExceeded,
-    FailedPrecondition,
-    InvalidArgument,
-    ServingError,
-)
+from kernel_server.errors import Cancelled, DeadlineExceeded, ServingError
 from kernel_server.handlers import Handlers
-from kernel_server.handlers.predict import NotTogether
+from kernel_server.handlers.models import Part
+from kernel_server.handlers.predict import NotTogether, may_be_of_one
 from kernel_server.monitoring.timing import TimingRecord
 from kernel_server.rpc.framing import PREFIX_LENGTH, framed_head, trailers
 from kernel_server.rpc.gathered_call import GatheredCall
@@ -85,15 +80,22 @@ class PredictsTogether:
         self._router.check(template.headers, len(template.sample) - PREFIX_LENGTH)
 
     def _begin(self, group: Group, template: PredictTemplate) -> None:
+        try:
+            parts = template.open(len(group.calls))
+        except NotTogether:
+            _take_apart(group)
+            return
+        for part in parts:
+            self._start(group.part(part.places), template, part)
+
+    def _start(self, group: Group, template: PredictTemplate, part: Part) -> None:
         seconds = group.seconds_left(asyncio.get_running_loop().time())
         deadline = time.monotonic() + seconds if seconds else None
         columns = [memoryview(column) for column in group.columns()]
-        done = partial(self._done, group, template)
         try:
-            group.give_up = template.start(columns, len(group.calls), deadline, done)
+            group.give_up = template.start(part, columns, deadline, partial(self._done, group, template))
         except NotTogether:
-            group.template.refuse()
-            _go_alone(group)
+            _take_apart(group)
 
     def _done(self, group: Group, template: PredictTemplate, outcome: Answers | ServingError) -> None:
         group.give_up = None  # it refers to the group: the two would wait for the garbage collector
@@ -112,9 +114,9 @@ def _tensor(name: str, proto: tensor_pb2.TensorProto) -> Tensor:
     return name, DataType(proto.dtype).numpy, tuple([dim.size for dim in proto.tensor_shape.dim])
 
 
-def may_be_of_one(error: ServingError) -> bool:
-    """Whether only one of the calls that were answered together may be at fault."""
-    return isinstance(error, InvalidArgument | FailedPrecondition)
+def _take_apart(group: Group) -> None:
+    group.template.refuse()
+    _go_alone(group)
 
 
 def _go_alone(group: Group) -> None:
@@ -143,31 +145,36 @@ class PredictTemplate:
         """Count one of the calls that ended in ``error``."""
         self._together.handlers.totals.refuse(self._request.model_spec.name, error)
 
-    def start(
-        self, columns: Sequence[memoryview], count: int, deadline: float | None, done: Done
-    ) -> Callable[[], None]:
-        """Begin ``count`` requests; ``columns`` has of each tensor the contents of all, one after the other.
-
-        Returns what to call when nobody waits for them any more; ``done`` is told all the same. Raises
-        ``NotTogether`` when they must be asked one by one.
-        """
+    def open(self, count: int) -> list[Part]:
+        """Borrow the versions that answer ``count`` requests. Raises ``NotTogether``."""
         try:
-            return self._start(columns, count, deadline, done)
-        except NotTogether:
-            raise
+            self._together.check(self.template)
+            return self._together.handlers.predict.open_together(from_proto(self._request), count)
         except Exception as error:  # by itself, each call is told what is wrong
             raise NotTogether from error
 
-    def _start(
-        self, columns: Sequence[memoryview], count: int, deadline: float | None, done: Done
+    def start(
+        self, part: Part, columns: Sequence[memoryview], deadline: float | None, done: Done
     ) -> Callable[[], None]:
-        record = TimingRecord(PREDICT)
-        self._together.check(self.template)
+        """Begin those requests; ``columns`` has of each tensor their contents, one after the other.
+
+        Returns what to call when nobody waits for them any more; ``done`` is told all the same. Raises
+        ``NotTogether`` when they must be asked one by one. In the end the version is released.
+        """
+        try:
+            return self._start(part, columns, deadline, done)
+        except Exception as error:  # by itself, each call is told what is wrong
+            self._together.handlers.predict.take_back(part)
+            raise NotTogether from error
+
+    def _start(
+        self, part: Part, columns: Sequence[memoryview], deadline: float | None, done: Done
+    ) -> Callable[[], None]:
+        record, count = TimingRecord(PREDICT), len(part.places)
         spec, predict = from_proto(self._request), self._together.handlers.predict
         inputs = self._arrays(columns, count)
-        handle = predict.open_together(spec)
+        handle = part.handle
         if not self._can_be_cut(handle.servable.signatures.get(spec.signature or DEFAULT_SIGNATURE)):
-            handle.release()
             raise NotTogether
 
         def finish(outcome: dict[str, Array] | ServingError) -> None:
@@ -178,13 +185,9 @@ class PredictTemplate:
                 done(self._encoded(handle.id, spec.signature, outcome, count))
                 record.replied(count)
 
-        try:
-            return predict.start_together(
-                handle, spec.signature, inputs, self._request.output_filter, count, deadline, record, finish
-            )
-        except BaseException:
-            handle.release()
-            raise
+        return predict.start_together(
+            part, spec.signature, inputs, self._request.output_filter, deadline, record, finish
+        )
 
     def _can_be_cut(self, signature: Signature | None) -> bool:
         """Whether answers are nothing but the memory of arrays, and therefore equally long."""

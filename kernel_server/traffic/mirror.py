@@ -56,10 +56,10 @@ class Mirror:
         self._waiting = self._waiting_bytes = 0
         self._thread: threading.Thread | None = None
 
-    @property
-    def wanted(self) -> bool:
-        """Whether any model may have a shadow; if not, nothing needs to be offered."""
-        return bool(self._traffic.models)
+    def wants(self, answered: ServableId) -> bool:
+        """Whether requests that this version has answered are to be offered."""
+        found = self._traffic.of(answered.name) if self._traffic.models else None
+        return found is not None and found.shadow is not None and found.shadow_version != answered.version
 
     def offer(
         self,
@@ -68,14 +68,12 @@ class Mirror:
         answer: Mapping[str, Array],
         prepare: Callable[[ServableHandle], Run],
     ) -> None:
-        """Repeat a request if a shadow wants it; call once its ``answer`` is on the way. Never raises.
+        """Repeat a request that a shadow :meth:`wants`, once its ``answer`` is on the way. Never raises.
 
         ``prepare`` makes what runs the request on another version; it runs here, and what it returns on
         the mirror's thread.
         """
-        found = self._traffic.of(answered.name)
-        if found is None or found.shadow is None or found.shadow_version == answered.version:
-            return
+        found = self._traffic.models[answered.name]
         size = sum(array.nbytes for array in (*inputs, *answer.values()))
         if found.shadow_version is None or self._is_full(size):
             found.comparison.dropped += 1

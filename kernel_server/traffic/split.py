@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Mapping
 from hashlib import blake2b
 from itertools import accumulate
@@ -27,7 +27,7 @@ class Split:
     until the shares move away from under it, on this server and on any other.
     """
 
-    __slots__ = ("_ends", "_point", "_requests", "_salt", "_versions")
+    __slots__ = ("_ends", "_point", "_requests", "_returned", "_salt", "_versions")
 
     def __init__(self, model: str, weights: Mapping[int, float], requests: Counter[int]) -> None:
         """``requests`` counts what each version is given; keys fall differently for each ``model``."""
@@ -37,13 +37,24 @@ class Split:
         ends = list(accumulate(weights[version] for version in self._versions))
         self._ends = [int(end / ends[-1] * (1 << _BITS)) for end in ends[:-1]]  # the last owns what is left
         self._point = 0
+        self._returned: deque[int] = deque()
 
     def choose(self, key: bytes | None) -> int:
         """The version for the next request, or for one with ``key``."""
+        if key is None and self._returned:
+            return self._returned.popleft()
+        version = self._find(key)
+        self._requests[version] += 1
+        return version
+
+    def take_back(self, version: int, count: int) -> None:
+        """The version has not answered ``count`` requests without a key: the next ones are given to it."""
+        if version in self._versions:
+            self._returned.extend([version] * count)
+
+    def _find(self, key: bytes | None) -> int:
         if key is None:
             self._point = point = self._point + _GOLDEN & _MASK
         else:
             point = int.from_bytes(blake2b(self._salt + key, digest_size=_BITS // 8).digest())
-        version = self._versions[bisect_right(self._ends, point)]
-        self._requests[version] += 1
-        return version
+        return self._versions[bisect_right(self._ends, point)]

@@ -97,6 +97,25 @@ class Traffic:
         found = self.of(model)
         return None if found is None or found.split is None else found.split.choose(key)
 
+    def route_together(self, model: str, count: int) -> Mapping[int, Sequence[int]]:
+        """By version the places of those of ``count`` requests without a key that go to it.
+
+        Empty stands for the highest available version. What is asked by itself after all, and so is routed
+        anew, must be given back to :meth:`take_back` before.
+        """
+        found = self.of(model)
+        places: defaultdict[int, list[int]] = defaultdict(list)
+        if found is not None and found.split is not None:
+            for place in range(count):
+                places[found.split.choose(None)].append(place)
+        return places
+
+    def take_back(self, servable: ServableId, count: int) -> None:
+        """A version has not answered so many of the requests of :meth:`route_together`."""
+        found = self.of(servable.name)
+        if found is not None and found.split is not None:
+            found.split.take_back(servable.version, count)
+
     def main_version(self, model: str) -> int | None:
         """The version with the largest share; ``None`` stands for the highest available one."""
         found = self.of(model)

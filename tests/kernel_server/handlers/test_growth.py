@@ -23,7 +23,8 @@ from kernel_server.handlers.examples import Examples
 from kernel_server.handlers.inference import InferenceTask, Result
 from kernel_server.handlers.model_spec import ModelSpec
 from kernel_server.handlers.models import Models
-from kernel_server.handlers.predict import MOST_FILTERS, PredictHandler
+from kernel_server.handlers.predict import PredictHandler
+from kernel_server.handlers.predict_plan import MOST_FILTERS
 from kernel_server.monitoring.timing import TimingRecord
 from kernel_server.traffic.mirror import Mirror
 

@@ -6,7 +6,7 @@ Two servers answer each test: one by itself, and one with a front end.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,22 +15,16 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from support.children import children_running
-from support.h2_client import Answer, H2Client
-from support.raw_client import prefixed
+from support.h2_client import H2Client
 from support.servers import Server, until
 from support.stubs import Client, model_config, predict_request, typed
+from support.together import PREDICT, ask, ask_bytes, begin, outputs, rows
 from tensorflow_serving.apis import predict_pb2
 from tensorflow_serving.config import model_server_config_pb2
 
-PREDICT = "/tensorflow.serving.PredictionService/Predict"
 CALLS = 40
 MODELS = ("half", "pair", "picky", "fixed", "words", "gate")
 OK, INVALID, DEADLINE, NOT_FOUND, PRECONDITION, UNAUTHENTICATED = 0, 3, 4, 5, 9, 16
-
-
-def rows(number: int) -> np.ndarray:
-    """Three rows of their own for each call."""
-    return np.arange(3, dtype=np.float32) + 10.0 * number
 
 
 @pytest.fixture(scope="module", params=[0, 1], ids=["alone", "with a front end"])
@@ -74,34 +68,6 @@ def wire(server: Server) -> Iterator[H2Client]:
     host, port = server.state["grpc_address"].rsplit(":", 1)
     with H2Client((host, int(port))) as wire:
         yield wire
-
-
-def begin(wire: H2Client, requests: Sequence[predict_pb2.PredictRequest], **fields: str) -> list[int]:
-    """Send all in one piece; their streams."""
-    return begin_bytes(wire, [request.SerializeToString() for request in requests], **fields)
-
-
-def begin_bytes(wire: H2Client, messages: Sequence[bytes], **fields: str) -> list[int]:
-    streams = []
-    for message in messages:
-        streams.append(wire.begin(PREDICT, **fields))
-        wire.h2.send_data(streams[-1], prefixed(message), end_stream=True)
-    wire.flush()
-    return streams
-
-
-def ask(wire: H2Client, requests: Sequence[predict_pb2.PredictRequest], **fields: str) -> list[Answer]:
-    return [wire.answer(stream) for stream in begin(wire, requests, **fields)]
-
-
-def ask_bytes(wire: H2Client, messages: Sequence[bytes]) -> list[Answer]:
-    return [wire.answer(stream) for stream in begin_bytes(wire, messages)]
-
-
-def outputs(answer: Answer) -> dict[str, list[float]]:
-    assert answer.status == OK, answer.headers
-    reply = predict_pb2.PredictResponse.FromString(answer.message)
-    return {name: tf.make_ndarray(proto).tolist() for name, proto in reply.outputs.items()}
 
 
 def test_every_call_gets_its_own_answer(wire: H2Client, client: Client) -> None:
@@ -311,7 +277,11 @@ def _outcomes(client: Client) -> Counter[str]:
 
 
 @pytest.mark.usefixtures("held")
-def test_some_leave_and_the_others_are_answered(wire: H2Client, client: Client) -> None:
+@pytest.mark.parametrize("weights", [{}, {1: 3, 2: 1}], ids=["of one version", "of two"])
+def test_some_leave_and_the_others_are_answered(
+    wire: H2Client, client: Client, weights: dict[int | str, float]
+) -> None:
+    client.split("half", weights)
     streams = begin(wire, [predict_request("half", rows(number)) for number in range(CALLS)])
     until(lambda: client.in_flight("half") == CALLS, "all wait")
     for stream in streams[::2]:
@@ -323,28 +293,7 @@ def test_some_leave_and_the_others_are_answered(wire: H2Client, client: Client) 
         assert outputs(wire.answer(stream))["z"] == (-rows(number)).tolist()
     until(lambda: client.in_flight("half") == 0, "nobody waits any more")
     client.replace_batching("half", num_batch_threads=1)
-
-
-def test_a_split_is_kept_to_and_counts_each_call_once(wire: H2Client, client: Client) -> None:
-    client.split("half", {1: 3, 2: 1})
-    before, found = _given(client), Counter[int]()
-    try:
-        for _ in range(8):
-            answers = ask(wire, [predict_request("half", rows(number)) for number in range(CALLS)])
-            found.update(map(_version, answers))
-        assert _given(client) - before == found
-    finally:
-        client.split("half", {})
-    assert found == {1: 8 * CALLS * 3 // 4, 2: 8 * CALLS // 4}
-
-
-def _given(client: Client) -> Counter[int]:
-    return Counter({arm.version: arm.requests for arm in client.traffic("half").arms})
-
-
-def _version(answer: Answer) -> int:
-    version: int = predict_pb2.PredictResponse.FromString(answer.message).model_spec.version.value
-    return version
+    client.split("half", {})
 
 
 @pytest.mark.parametrize("front_ends", [0, 1])

@@ -35,6 +35,20 @@ def test_a_client_that_sends_every_nth_request_sees_the_same_shares(every: int) 
     assert abs(chosen[2] - 200) < 20
 
 
+def test_what_is_taken_back_goes_to_the_next_requests_and_is_counted_once() -> None:
+    requests: Counter[int] = Counter()
+    chooser, reference = Split("half", {1: 3.0, 2: 1.0}, requests), split({1: 3.0, 2: 1.0})
+    chosen = [chooser.choose(None) for _ in range(40)]
+    chooser.take_back(2, chosen.count(2))
+    chooser.take_back(7, 5)
+    chooser.choose(b"with a key")
+    before = requests.copy()
+    assert [chooser.choose(None) for _ in range(chosen.count(2))] == [2] * chosen.count(2)
+    assert requests == before
+    assert chosen == [reference.choose(None) for _ in range(40)]
+    assert chooser.choose(None) == reference.choose(None)
+
+
 def test_a_key_stays_with_its_version() -> None:
     chooser, keys = split({1: 50.0, 2: 50.0}), [f"user-{n}".encode() for n in range(100)]
     first = [chooser.choose(key) for key in keys]
