@@ -68,7 +68,7 @@ class Parts:
             tags=settings.model_tags,
         )
         self.scheduler = BatchScheduler(_batching_parameters(settings), settings.enable_batching, self.totals)
-        self.mirror = Mirror(self.manager, self.models.traffic)
+        self.mirror = Mirror(self.manager, self.models.traffic, self._quiet)
         self.handlers = self._build_handlers()
         self._forget_unloaded_versions()
 
@@ -76,6 +76,10 @@ class Parts:
         """Begin to load what the handlers are told to, and to unload."""
         self.manager.start()
         self.handlers.reload.source.start()
+
+    def _quiet(self) -> float:
+        """For how many seconds no request has come or been under way."""
+        return time.monotonic() - self.models.last_request if self.scheduler.idle else 0.0
 
     async def stop(self, deadline: float) -> bool:
         """Unload the models, end the threads; whether all ended by ``deadline`` (``time.monotonic()``)."""

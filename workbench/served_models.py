@@ -101,8 +101,9 @@ class ServedModels:
     def set_shadow(self, target: Target | None, model: str | None = None) -> TrafficState:
         """Have a version or label answer copies of what others have answered; ``None`` ends that.
 
-        Its answers are compared and never returned: see ``traffic().comparison``, which begins anew. It
-        delays no request: copies that it cannot keep up with are dropped and counted.
+        Its answers are compared and never returned: see ``traffic().comparison``, which begins anew. No
+        request waits for it. As long as requests come, it rests after each copy, nine times as long as that
+        took, a second at most; up to 1024 copies wait, and further ones are dropped and counted.
         """
         return self._traffic.replace_shadow(self._rollout.choose(model), target)
 

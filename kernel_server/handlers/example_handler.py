@@ -83,7 +83,7 @@ class ExampleHandler(PlannedHandler[Question, InferencePlan]):
             logger = self._request_logs.sample(handle.id.name)
             if logger is not None:
                 logger.log(AnsweredInference(handle.id, question, examples, results))
-            if self._mirror.wants(handle.id):
+            if self._mirror.wants(handle.id) and self._mirror.takes(handle.id):
                 repeat = partial(self._repeat, question, vector)
                 self._mirror.offer(handle.id, [vector], inference.named(outcome), repeat)
 

@@ -124,9 +124,10 @@ class PredictHandler(PlannedHandler[str, PredictPlan]):
 
     def _look_at(self, answered: AnsweredPredict, count: int = 1) -> None:
         """Of ``count`` requests that ``answered`` stands for, log the sampled ones and repeat each."""
-        repeated = self._mirror.wants(answered.servable)
+        wanted = self._mirror.wants(answered.servable)
         for place in range(count):
             logger = self._request_logs.sample(answered.model)
+            repeated = wanted and self._mirror.takes(answered.servable)
             if logger is None and not repeated:
                 continue
             each = answered.part(place, count)

@@ -83,7 +83,10 @@ class Starter:
         self._ports = itertools.count(_FIRST_PORT, 10)
 
     def ours(self, base_paths: Mapping[str, Path], cores: str = "", *flags: str) -> Ours:
-        """This server with those models, its batching set as the peers' is; it may not be ready yet."""
+        """This server with those models, its batching set as the peers' is; it may not be ready yet.
+
+        A base path with several versions has all of them served.
+        """
         port = next(self._ports)
         batching, config = self._folder / f"{port}-batching.txt", self._folder / f"{port}-models.txt"
         batching.write_text(_BATCHING)
@@ -113,4 +116,5 @@ class Starter:
 
 
 def _model_config(name: str, base_path: Path) -> str:
-    return f'config {{ name: "{name}" base_path: "{base_path}" model_platform: "tensorflow" }}'
+    policy = "model_version_policy { all { } }" if len(list(base_path.iterdir())) > 1 else ""
+    return f'config {{ name: "{name}" base_path: "{base_path}" model_platform: "tensorflow" {policy} }}'

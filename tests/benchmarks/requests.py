@@ -16,6 +16,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from workbench.control import REPLACE_SHADOW, REPLACE_SPLIT, Message, Method
+from workbench.wire import control_pb2
 from workbench.wire.codec import encode_predict
 from workbench.wire.proto_calls import PREDICT
 
@@ -39,6 +41,20 @@ class Request:
 def tfs(model: str, x: Array) -> Request:
     """TensorFlow Serving's Predict."""
     return Request("grpc", PREDICT, encode_predict(model, {"x": x}))
+
+
+def split(model: str, weights: Mapping[int, float]) -> Request:
+    """Divide what names no version among those of a model."""
+    arms = [
+        control_pb2.Arm(target={"version": version}, weight=weight) for version, weight in weights.items()
+    ]
+    return _control(REPLACE_SPLIT, control_pb2.ReplaceSplitRequest(model=model, arms=arms))
+
+
+def shadow(model: str, version: int | None) -> Request:
+    """Have a version answer copies, or none."""
+    target = None if version is None else control_pb2.Target(version=version)
+    return _control(REPLACE_SHADOW, control_pb2.ReplaceShadowRequest(model=model, target=target))
 
 
 def kserve(model: str, x: Array) -> Request:
@@ -91,6 +107,10 @@ def answers(request: Request, reply: bytes, expected: Array) -> bool:
         np.frombuffer(reply, "<f4", values.size, at) for at in range(len(reply) - values.nbytes + 1)
     )
     return any(np.allclose(candidate, values, atol=1e-3) for candidate in candidates)
+
+
+def _control(method: Method[Any], message: Message) -> Request:
+    return Request("grpc", method.path, message.SerializeToString())
 
 
 def _json(path: str, document: Mapping[str, Any]) -> Request:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from benchmarks.bench import Bench
-from benchmarks.scenarios import arrivals, closed, payloads, resources, sharing
+from benchmarks.scenarios import arrivals, closed, payloads, resources, rollouts, sharing
 
 _RATES = "{requests_per_s:,.0f} ({p50_ms:.2f}; {p99_ms:.2f}; {cpu_us:,.0f})"
 _RATES_LEGEND = "requests/s (p50 ms; p99 ms; CPU µs per request)"
@@ -38,6 +38,7 @@ SCENARIOS = {
         Scenario("formats", "Other requests and models", payloads.formats),
         Scenario("many", "Eight models at once", sharing.many),
         Scenario("neighbours", "20 requests/s beside a neighbour", sharing.neighbours, _WAITS, _WAITS_LEGEND),
+        Scenario("rollouts", "Two versions at once", rollouts.rollouts),
         Scenario("cores", "More cores", resources.cores),
         Scenario("memory", "Resident memory", resources.memory, "{resident_mb:,.1f}", "MB"),
     )

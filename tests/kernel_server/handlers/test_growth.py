@@ -70,7 +70,7 @@ class Lab:
         models = Models(manager)
         self.servable = servable
         self.scheduler = scheduler
-        mirror = Mirror(manager, models.traffic)
+        mirror = Mirror(manager, models.traffic, lambda: 0.0)
         self.predictions = PredictHandler(models, scheduler, mirror)
         self.inferences = ExampleHandler(models, scheduler, mirror)
 

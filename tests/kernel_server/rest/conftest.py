@@ -51,7 +51,7 @@ async def serving() -> AsyncIterator[Serving]:
     totals = Totals(manager.monitor.knows)
     scheduler = BatchScheduler(BatchingParameters(max_batch_size=1000, num_batch_threads=2), totals=totals)
     models, statistics = Models(manager), StatisticsHandler(scheduler)
-    mirror = Mirror(manager, models.traffic)
+    mirror = Mirror(manager, models.traffic, lambda: 0.0)
     handlers = Handlers(
         predict=PredictHandler(models, scheduler, mirror),
         examples=ExampleHandler(models, scheduler, mirror),

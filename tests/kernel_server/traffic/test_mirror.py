@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from itertools import pairwise
 from threading import Event
+from time import monotonic, sleep
 
 import numpy as np
 import pytest
@@ -32,13 +34,19 @@ _SIGNATURE = Signature(DEFAULT_SIGNATURE, {"x": _SPEC}, {"y": _SPEC, "z": _SPEC}
 
 
 class Shifting(Servable, Loader):
-    """``y = x + shift`` and ``z = x``, both only while ``open``; refuses to be negative."""
+    """``y = x + shift`` and ``z = x`` after some ``seconds``, while ``open``; refuses to be negative.
+
+    ``runs`` says when what it has ``entered`` began and ended.
+    """
 
     def __init__(self, shift: float) -> None:
         self.shift = np.float32(shift)
         self.open = Event()
         self.open.set()
         self.closed = False
+        self.seconds = 0.0
+        self.entered = 0
+        self.runs: list[tuple[float, float]] = []
 
     def load(self) -> Servable:
         return self
@@ -52,7 +60,11 @@ class Shifting(Servable, Loader):
 
     def runner(self, signature: str, outputs: Sequence[str]) -> Runner:
         def run(inputs: Sequence[Array]) -> list[Array]:
+            self.entered += 1
+            began = monotonic()
             assert self.open.wait(60)
+            sleep(self.seconds)
+            self.runs.append((began, monotonic()))
             if (inputs[0] + self.shift < 0).any():
                 raise RuntimeError("below zero")
             answers = {"y": inputs[0] + self.shift, "z": inputs[0]}
@@ -65,11 +77,12 @@ class Lab:
     """Versions 1 and 2 of one model, and the handler that answers for them."""
 
     def __init__(self) -> None:
+        self.quiet = 0.0
         self.manager = Manager()
         self.models = Models(self.manager)
         self.traffic = self.models.traffic
-        self.mirror = Mirror(self.manager, self.traffic)
         self.scheduler = BatchScheduler(BatchingParameters(num_batch_threads=1))
+        self.mirror = Mirror(self.manager, self.traffic, lambda: self.quiet)
         self.handler = PredictHandler(self.models, self.scheduler, self.mirror)
         self.versions = {1: Shifting(0.0), 2: Shifting(0.5)}
         self.manager.start()
@@ -138,10 +151,21 @@ async def test_a_shadow_that_is_stuck_delays_nobody_and_loses_copies(lab: Lab) -
     for _ in range(2 * MOST_WAITING):
         await lab.predict(1.0)
     assert (lab.comparison.compared, lab.comparison.dropped) == (0, MOST_WAITING)
+    lab.quiet = 60.0
     lab.versions[2].open.set()
     await lab.until(lambda: lab.comparison.compared == MOST_WAITING)
     await lab.predict(1.0)
     await lab.until(lambda: lab.comparison.compared == MOST_WAITING + 1)
+
+
+async def test_a_shadow_leaves_nine_tenths_of_its_time_to_real_requests(lab: Lab) -> None:
+    shadow = lab.versions[2]
+    shadow.seconds = 0.01
+    for _ in range(3):
+        await lab.predict(1.0)
+    await lab.until(lambda: lab.comparison.compared == 3)
+    for (began, ended), (next_began, _) in pairwise(shadow.runs):
+        assert next_began - ended >= 9 * (ended - began)
 
 
 async def test_copies_may_take_only_so_much_memory(lab: Lab) -> None:
@@ -167,19 +191,38 @@ async def test_a_refused_request_is_not_repeated(lab: Lab) -> None:
     assert lab.comparison.failed == 0
 
 
-async def test_an_unloaded_shadow_finishes_its_copies_first(lab: Lab) -> None:
-    lab.versions[2].open.clear()
+async def test_what_waits_does_not_keep_the_shadow_loaded(lab: Lab) -> None:
+    shadow = lab.versions[2]
+    shadow.open.clear()
     for _ in range(3):
         await lab.predict(1.0)
+    await lab.until(lambda: shadow.entered == 1)
     await lab.serve(1)
     await lab.predict(1.0)
     assert lab.comparison.dropped == 1
-    assert not lab.versions[2].closed
-    lab.versions[2].open.set()
-    await lab.until(lambda: lab.versions[2].closed)
-    await lab.until(lambda: lab.comparison.compared == 3)
+    assert not shadow.closed
+    shadow.open.set()
+    await lab.until(lambda: shadow.closed)
+    await lab.until(lambda: lab.comparison.dropped == 3)
+    assert (lab.comparison.compared, lab.comparison.failed) == (1, 0)
     states = {each.id.version: each.state for each in lab.manager.monitor.versions("m")}
     assert states[2] is State.END
+
+
+async def test_what_waits_is_not_repeated_on_a_version_that_is_loaded_anew(lab: Lab) -> None:
+    former = lab.versions[2]
+    former.seconds = 0.1  # so that the shadow rests while that happens
+    for _ in range(3):
+        await lab.predict(1.0)
+    await lab.until(lambda: lab.comparison.compared == 1)
+    lab.versions[2] = Shifting(7.0)
+    await lab.serve(1)
+    await lab.serve(1, 2)
+    await lab.until(lambda: lab.comparison.dropped == 2)
+    assert (former.entered, former.closed, lab.versions[2].entered) == (1, True, 0)
+    await lab.predict(1.0)
+    await lab.until(lambda: lab.comparison.compared == 2)
+    assert lab.comparison.outputs["y"].max_abs_difference == 7.0
 
 
 async def test_a_new_shadow_begins_a_new_comparison(lab: Lab) -> None:
