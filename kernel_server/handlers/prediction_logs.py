@@ -39,10 +39,12 @@ class AnsweredPredict:
         return sum(map(_size, (*self.inputs.values(), *self.outputs.values())))
 
     def part(self, place: int, count: int) -> AnsweredPredict:
-        """One of ``count`` requests of equal shapes that this one stands for; it has memory of its own."""
-        if count == 1:
-            return self
-        inputs, outputs = _part(self.inputs, place, count), _part(self.outputs, place, count)
+        """One of ``count`` requests of equal shapes that this one stands for, to keep for a while.
+
+        Its outputs are copies: as rows of a batch they would keep the memory of the whole.
+        """
+        inputs = self.inputs if count == 1 else _part(self.inputs, place, count)
+        outputs = _part(self.outputs, place, count)
         return AnsweredPredict(self.servable, self.signature, inputs, self.output_filter, outputs)
 
     def message(self) -> PredictionLog:
@@ -140,6 +142,8 @@ def _arrays(result: Result) -> tuple[Array, ...]:
 
 
 def _part(arrays: Mapping[str, Array], place: int, count: int) -> dict[str, Array]:
+    if count == 1:  # which may have no rows
+        return {name: array.copy() for name, array in arrays.items()}
     rows = {name: len(array) // count for name, array in arrays.items()}
     return {
         name: array[place * rows[name] : (place + 1) * rows[name]].copy() for name, array in arrays.items()

@@ -40,7 +40,7 @@ Run = Callable[[], Mapping[str, Array]]
 
 
 Outcome = Mapping[str, Difference] | str | None
-"""The differences, an error, or nothing where the version has been unloaded before."""
+"""The differences, an error, or nothing where the version was unloaded, or the shadow replaced, before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,21 +141,21 @@ class Mirror:
     def _work(self) -> None:
         while (copy := self._copies.get()) is not None:
             began = perf_counter()
-            self._run(copy)
+            outcome, seconds = self._outcome(copy)
+            self._loop.call_soon_threadsafe(self._finished, copy.size, copy.comparison, outcome, seconds)
             del copy  # its arrays are let go before the next is waited for
-            self._give_way(perf_counter() - began)
+            if outcome is not None:
+                self._give_way(perf_counter() - began)
 
     def _give_way(self, seconds: float) -> None:
         """Leave time to real requests after a copy that took so much of it."""
         if self._quiet() < _QUIET:
             self._stopping.wait(min(max(_GIVES_WAY * seconds, _SHORTEST_REST), _LONGEST_REST))
 
-    def _run(self, copy: _Copy) -> None:
-        outcome, seconds = self._outcome(copy)
-        self._loop.call_soon_threadsafe(self._finished, copy.size, copy.comparison, outcome, seconds)
-
     def _outcome(self, copy: _Copy) -> tuple[Outcome, float]:
         """What came of it, and the seconds that the shadow took."""
+        if self._traffic.models[copy.version.name].comparison is not copy.comparison:
+            return None, 0.0
         try:
             with self._manager.handle(copy.version.name, copy.version.version) as handle:
                 if handle.servable is not copy.servable:  # loaded anew

@@ -225,6 +225,19 @@ async def test_what_waits_is_not_repeated_on_a_version_that_is_loaded_anew(lab: 
     assert lab.comparison.outputs["y"].max_abs_difference == 7.0
 
 
+async def test_what_waits_for_a_shadow_that_is_replaced_is_not_repeated(lab: Lab) -> None:
+    lab.versions[2].open.clear()
+    for _ in range(3):
+        await lab.predict(1.0)
+    await lab.until(lambda: lab.versions[2].entered == 1)
+    former = lab.comparison
+    lab.traffic.replace_shadow("m", 2)
+    lab.versions[2].open.set()
+    await lab.predict(1.0)
+    await lab.until(lambda: lab.comparison.compared == 1)
+    assert (former.dropped, lab.versions[2].entered) == (2, 2)
+
+
 async def test_a_new_shadow_begins_a_new_comparison(lab: Lab) -> None:
     await lab.predict(1.0)
     await lab.until(lambda: lab.comparison.compared == 1)
