@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Hashable, Iterable
 from typing import Generic, Protocol, TypeVar
 
 from kernel_server.batching.queue import BatchQueue
 from kernel_server.batching.scheduler import BatchScheduler
 from kernel_server.core.handle import ServableHandle
 from kernel_server.core.servable import Servable, ServableId
-from kernel_server.errors import ServingError
 from kernel_server.handlers.model_spec import ModelSpec
 from kernel_server.handlers.models import Models
 from kernel_server.request_logging.request_logs import RequestLogs
@@ -27,10 +26,6 @@ class Plan(Protocol):
 
 K = TypeVar("K", bound=Hashable)
 P = TypeVar("P", bound=Plan)
-T = TypeVar("T")
-
-Done = Callable[[T | ServingError], None]
-"""Told the answer to a request, or why there is none."""
 
 
 class PlannedHandler(ABC, Generic[K, P]):

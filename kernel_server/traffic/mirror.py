@@ -38,7 +38,6 @@ _log = logging.getLogger(__name__)
 Run = Callable[[], Mapping[str, Array]]
 """Answers a request by itself, on any thread; the outputs by name."""
 
-
 Outcome = Mapping[str, Difference] | str | None
 """The differences, an error, or nothing where the version was unloaded, or the shadow replaced, before."""
 
@@ -154,6 +153,7 @@ class Mirror:
 
     def _outcome(self, copy: _Copy) -> tuple[Outcome, float]:
         """What came of it, and the seconds that the shadow took."""
+        # The event loop's, but a model stays there, and a comparison that is late to change costs one copy.
         if self._traffic.models[copy.version.name].comparison is not copy.comparison:
             return None, 0.0
         try:
